@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Moves between CPUs, the run time spent on the CPU that was left, and why. */
+#include "touch.bpf.h"
+
+/* A call that moved nobody (the thread slept, or was allowed where it is) explains no move that
+ * comes later than this: then a cpuset may as well have done it, and nobody is named. */
+#define SETTER_NS 1000000000ull
+
+/* CPUs that are being taken down. Not in .bss: up to 5.10 no map value may exceed the 4 MiB that
+ * `targets` takes (KMALLOC_MAX_SIZE). */
+SEC(".data.hotplug") u8 cpu_going_down[ND_MAX_CPUS];
+
+/* cpuhp_enter(cpu, target, state, callback): a step on the way to `target`; 0 is CPUHP_OFFLINE. */
+SEC("tp_btf/cpuhp_enter")
+int BPF_PROG(on_hotplug, unsigned int cpu, int target)
+{
+	cpu_going_down[cpu & (ND_MAX_CPUS - 1)] = target == 0;
+	return 0;
+}
+
+#define WORD(n)                                                                                    \
+	case n:                                                                                    \
+		return settings.cpu_words > n ? mask->bits[n] : 0;
+#define WORDS4(n) WORD(n) WORD(n + 1) WORD(n + 2) WORD(n + 3)
+#define WORDS16(n) WORDS4(n) WORDS4(n + 4) WORDS4(n + 8) WORDS4(n + 12)
+
+/* Typed kernel memory is readable at constant offsets only, and probe_read is refused under
+ * lockdown=confidentiality: hence one case a word. Words this kernel lacks are dead code. */
+static __noinline u64 mask_word(const struct cpumask *mask, u32 word)
+{
+	switch (word) {
+		WORDS16(0) WORDS16(16) WORDS16(32) WORDS16(48)
+	}
+	return 0;
+}
+
+static __always_inline bool may_run_on(struct task_struct *p, u32 cpu)
+{
+	return mask_word(p->cpus_ptr, cpu / 64) >> (cpu % 64) & 1;
+}
+
+static __always_inline u32 state_of(struct task_struct *p)
+{
+	struct task_struct___v5_10 *old = (void *)p;
+
+	if (bpf_core_field_exists(old->state))
+		return old->state;
+	return p->__state;
+}
+
+/* Is current a CPU's stopper thread, "migration/N"? Asked last, so a program that took the name
+ * can only turn an unknown cause into a wrong one. */
+static __always_inline bool in_stopper(void)
+{
+	char comm[16];
+
+	if (bpf_get_current_comm(comm, sizeof(comm)) || current_pid() != current_tid())
+		return false;
+	return comm[0] == 'm' && comm[1] == 'i' && comm[2] == 'g' && comm[3] == 'r' &&
+	       comm[4] == 'a' && comm[5] == 't' && comm[6] == 'i' && comm[7] == 'o' &&
+	       comm[8] == 'n' && comm[9] == '/';
+}
+
+/* The order matters: what forces a move outranks who happened to carry it out. */
+static __always_inline u8 cause_of(struct task_struct *task, struct thread_state *state, u32 from,
+				   u32 to)
+{
+	if (cpu_going_down[from & (ND_MAX_CPUS - 1)])
+		return ND_CAUSE_hotplug;
+	if (!may_run_on(task, from))
+		return ND_CAUSE_affinity;
+	if (state && state->numa_cpu == (s32)to + 1)
+		return ND_CAUSE_numa_balance;
+	if (state_of(task) == TASK_WAKING)
+		return ND_CAUSE_wakeup;
+	if (to == bpf_get_smp_processor_id())
+		return ND_CAUSE_load_balance; /* detach_task(): the balancer pulls to its own CPU */
+	if (in_stopper())
+		return BPF_CORE_READ_BITFIELD(task, in_execve) ? ND_CAUSE_exec
+							       : ND_CAUSE_active_balance;
+	return ND_CAUSE_load_balance; /* by an idle CPU on behalf of another: nohz_idle_balance() */
+}
+
+/*
+ * sched_migrate_task(p, dest_cpu), before the CPU changes. p does not run, so its run time is
+ * exact and belongs to the CPU it leaves. current is the waker, the balancer or the stopper.
+ */
+SEC("tp_btf/sched_migrate_task")
+int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
+{
+	struct thread_state *state;
+	struct nd_cpu_move *event;
+	u32 from;
+
+	if (!is_target(p->tgid))
+		return 0;
+	state = thread_state(p->pid);
+	if (state)
+		end_extent(state, p->tgid, p->pid);
+	event = RESERVE(cpu_move, p->tgid, p->pid);
+	if (!event)
+		return 0;
+	from = task_cpu(p);
+	event->from_cpu = from;
+	event->to_cpu = dest_cpu;
+	event->runtime_ns = p->se.sum_exec_runtime;
+	event->by_tid = 0;
+	__builtin_memset(&event->by_comm, 0, sizeof(event->by_comm));
+	event->cause = cause_of(p, state, from, dest_cpu);
+	if (event->cause == ND_CAUSE_wakeup) {
+		event->by_tid = current_tid();
+		bpf_get_current_comm(event->by_comm.text, sizeof(event->by_comm.text));
+	} else if (event->cause == ND_CAUSE_affinity && state &&
+		   header_of(event)->time_ns - state->setter_ns < SETTER_NS) {
+		event->by_tid = state->setter_tid;
+		event->by_comm = state->setter_comm;
+	}
+	if (state) {
+		state->numa_cpu = 0;
+		state->setter_ns = 0;
+	}
+	submit(event);
+	return 0;
+}
+
+/*
+ * sched_setaffinity(pid, len, mask), in the caller: the move itself is done by the stopper, which
+ * does not know who asked. pid is in the caller's pid namespace; elsewhere than in the first one
+ * it names nobody of ours or, at worst, leaves `by` to a thread that did call for another one.
+ */
+SEC("fentry/__x64_sys_sched_setaffinity")
+int BPF_PROG(on_setaffinity, const struct pt_regs *regs)
+{
+	struct thread_state *state;
+	u32 tid = regs->di;
+
+	if (!tid)
+		tid = current_tid();
+	state = thread_state(tid);
+	if (!state)
+		return 0;
+	state->setter_ns = bpf_ktime_get_ns();
+	state->setter_tid = current_tid();
+	bpf_get_current_comm(state->setter_comm.text, sizeof(state->setter_comm.text));
+	return 0;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * NUMA hint faults: the thread used a page the kernel had made unreadable to learn just that.
+ * mpol_misplaced() knows the page, its node and where it should be; task_numa_fault(), which the
+ * same thread calls next, knows how many pages. One event of both, dated by the first.
+ */
+#include "observe.bpf.h"
+
+static __always_inline int note_hint(void *page, unsigned long address, int target_node)
+{
+	struct thread_state *state;
+
+	if (!is_target(current_pid()))
+		return 0;
+	state = make_thread_state(current_tid());
+	if (!state) {
+		count_lost(ND_EVENT_hint_fault);
+		return 0;
+	}
+	state->hint_time_ns = bpf_ktime_get_ns();
+	state->hint_address = address;
+	state->hint_page_node = node_of_flags(PAGE_FLAGS(page));
+	state->hint_target_node = target_node;
+	return 0;
+}
+
+/* mpol_misplaced(page|folio, vma|vm_fault, address), once per hint fault, before any migration. */
+SEC("fexit/mpol_misplaced")
+int BPF_PROG(on_mpol_misplaced, void *page, void *vma, unsigned long address, int target_node)
+{
+	return note_hint(page, address, target_node);
+}
+
+/* task_numa_fault(last_cpupid, mem_node, pages, flags), mem_node is where the page is by now. */
+SEC("fentry/task_numa_fault")
+int BPF_PROG(on_numa_fault, int last_cpupid, int mem_node, int pages, int flags)
+{
+	struct thread_state *state;
+	struct nd_hint_fault *event;
+
+	if (!is_target(current_pid()))
+		return 0;
+	state = thread_state(current_tid());
+	event = RESERVE(hint_fault, current_pid(), current_tid());
+	if (!event)
+		return 0;
+	event->pages = pages;
+	event->flags = flags;
+	if (state && state->hint_time_ns) {
+		header_of(event)->time_ns = state->hint_time_ns;
+		event->address = state->hint_address;
+		event->page_node = state->hint_page_node;
+		event->target_node = state->hint_target_node;
+		state->hint_time_ns = 0;
+	} else {
+		event->address = 0;
+		event->page_node = -1;
+		event->target_node = mem_node;
+	}
+	submit(event);
+	return 0;
+}

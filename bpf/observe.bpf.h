@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What every hook family shares: the settings, the maps, the target test, and the only way to
+ * emit. Programs observe and emit; they never interpret.
+ *
+ * The target test comes before all else that costs, because processes that are not targets pay
+ * for it: one load from a table of a byte per process id, no hash. Only what has no target yet (the
+ * steps of a page migration, CPU hotplug, a change of affinity) does more, and is rare.
+ */
+#ifndef NUMADRIFT_OBSERVE_BPF_H
+#define NUMADRIFT_OBSERVE_BPF_H
+
+#include "kernel_types.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "numadrift/wire.h"
+#include "numadrift/settings.h"
+
+extern const volatile struct nd_settings settings;
+
+/* Non-zero: the process with this id is a target. Written by user space and at fork. */
+extern u8 targets[ND_MAX_PIDS];
+
+/* A ring per node, its memory on that node; filled in by user space. */
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NUMA_NODE); /* inner maps must agree in it (bpf_map_meta_equal) */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, ND_MAX_NODES);
+	__type(key, u32);
+	__array(values, struct ring);
+} rings SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, ND_KERNEL_KINDS);
+	__type(key, u32);
+	__type(value, struct nd_count);
+} counts SEC(".maps") __weak;
+
+/* A run of first touches that goes on: touch.bpf.h. */
+struct extent {
+	u64 address;
+	u64 first_ns;
+	u64 jiffies; /* of the first touch */
+	u32 pages;   /* 0: none is open */
+	s32 node;
+	u32 seq; /* odd while being replaced */
+	u8 memory;
+};
+
+/* What one hook leaves for a later one of the same thread. A hash by tid and not task storage,
+ * which tracing programs do not have on 5.10. */
+struct thread_state {
+	u64 fault_address; /* page fault in progress, 0 for none (tracepoint path) */
+	u64 fault_ip;
+	u64 hint_time_ns; /* hint fault in progress, 0 for none */
+	u64 hint_address;
+	s32 hint_page_node;
+	s32 hint_target_node;
+	s32 numa_cpu;	/* where NUMA balancing announced to move the thread, plus 1 */
+	u32 setter_tid; /* who asked to change its affinity last, and when */
+	u64 setter_ns;
+	struct nd_comm setter_comm;
+	struct extent extent;
+	u8 fault_is_kernel;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, struct thread_state);
+} threads SEC(".maps") __weak;
+
+static __always_inline bool is_target(u32 pid)
+{
+	return targets[pid & (ND_MAX_PIDS - 1)];
+}
+
+static __always_inline u32 current_pid(void)
+{
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+static __always_inline u32 current_tid(void)
+{
+	return (u32)bpf_get_current_pid_tgid();
+}
+
+static __always_inline void count_lost(u32 kind)
+{
+	struct nd_count *count = bpf_map_lookup_elem(&counts, &kind);
+
+	if (count) {
+		count->emitted++;
+		count->lost++;
+	}
+}
+
+/*
+ * The only reserve: every failure is counted by kind. A reserved record must be submitted.
+ * Never wakes the reader (2-4 us an event); it comes by itself every few milliseconds.
+ */
+static __always_inline void *reserve(u32 kind, u32 payload_bytes, u32 pid, u32 tid)
+{
+	u32 node = bpf_get_numa_node_id();
+	struct nd_count *count = bpf_map_lookup_elem(&counts, &kind);
+	void *ring = bpf_map_lookup_elem(&rings, &node);
+	struct nd_header *header;
+
+	if (count)
+		count->emitted++;
+	header = ring ? bpf_ringbuf_reserve(ring, sizeof(*header) + payload_bytes, 0) : NULL;
+	if (!header) {
+		if (count)
+			count->lost++;
+		return NULL;
+	}
+	header->time_ns = bpf_ktime_get_ns();
+	header->pid = pid;
+	header->tid = tid;
+	header->kind = kind;
+	header->reserved = 0;
+	header->reserved2 = 0;
+	return header;
+}
+
+#define RESERVE(name, pid, tid)                                                                    \
+	({                                                                                         \
+		struct nd_header *header_ =                                                        \
+		    reserve(ND_EVENT_##name, sizeof(struct nd_##name), pid, tid);                  \
+		header_ ? (struct nd_##name *)(header_ + 1) : NULL;                                \
+	})
+
+static __always_inline void submit(void *payload)
+{
+	bpf_ringbuf_submit(payload - sizeof(struct nd_header), BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline struct nd_header *header_of(void *payload)
+{
+	return payload - sizeof(struct nd_header);
+}
+
+static __always_inline struct thread_state *thread_state(u32 tid)
+{
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+/* NULL where the table is full: the caller counts what it could not say. */
+static __always_inline struct thread_state *make_thread_state(u32 tid)
+{
+	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
+
+	if (!state) {
+		struct thread_state fresh = {};
+
+		bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
+		state = bpf_map_lookup_elem(&threads, &tid);
+	}
+	return state;
+}
+
+static __always_inline u32 task_cpu(struct task_struct *p)
+{
+	struct task_struct___v5_10 *old = (void *)p;
+
+	if (bpf_core_field_exists(old->cpu))
+		return old->cpu;
+	return p->thread_info.cpu;
+}
+
+static __always_inline void copy_comm(struct nd_comm *to, struct task_struct *p)
+{
+	__builtin_memcpy(to->text, p->comm, sizeof(to->text));
+}
+
+/* page->flags; the first word of a folio too (struct folio begins with its head page). */
+#define PAGE_FLAGS(head)                                                                           \
+	({                                                                                         \
+		u64 flags_;                                                                        \
+		if (bpf_core_field_exists(((struct page___flags_long *)0)->flags))                 \
+			flags_ = ((struct page___flags_long *)(head))->flags;                      \
+		else                                                                               \
+			flags_ = ((struct page *)(head))->flags.f;                                 \
+		flags_;                                                                            \
+	})
+
+/* With SPARSEMEM_VMEMMAP the node is the topmost field (include/linux/page-flags-layout.h). */
+static __always_inline s32 node_of_flags(u64 flags)
+{
+	return settings.nodes_shift ? (s32)(flags >> (64 - settings.nodes_shift)) : 0;
+}
+
+static __always_inline bool has_flag(u64 flags, u32 bit)
+{
+	return flags >> bit & 1;
+}
+
+#define HAS_HEAD(flags) has_flag(flags, bpf_core_enum_value(enum pageflags, PG_head))
+
+/* Pages of a folio: folio_nr_pages(). */
+static __always_inline u32 folio_pages(struct folio *folio, u64 flags)
+{
+	struct folio___v6_1 *old = (void *)folio;
+
+	if (!HAS_HEAD(flags))
+		return 1;
+	if (bpf_core_field_exists(old->_folio_nr_pages))
+		return old->_folio_nr_pages;
+	return folio->_nr_pages;
+}
+
+/* Whose memory it is; current may be khugepaged, kswapd or another process. */
+static __always_inline u32 vma_pid(struct vm_area_struct *vma)
+{
+	return vma->vm_mm->owner->tgid;
+}
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Defines what observe.bpf.h declares for all hook families. */
+#include "observe.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+const volatile struct nd_settings settings = {};
+u8 targets[ND_MAX_PIDS];

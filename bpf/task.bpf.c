@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Thread life: birth, exec, rename, end; and a look at every thread of the targets. */
+#include "touch.bpf.h"
+
+/*
+ * sched_process_fork(parent, child), in the parent, before the child can run. A child process of
+ * a target is a target from its first instruction. Threads need nothing: they share the tgid.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (is_target(parent->tgid))
+		targets[child->tgid & (ND_MAX_PIDS - 1)] = 1;
+	return 0;
+}
+
+/*
+ * sched_wakeup_new(p), in the creator. The first place where the child's CPU is the real one;
+ * sched_process_fork still shows the parent's.
+ */
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(on_wakeup_new, struct task_struct *p)
+{
+	struct nd_task_new *event;
+
+	if (!is_target(p->tgid))
+		return 0;
+	make_thread_state(p->pid);
+	event = RESERVE(task_new, p->tgid, p->pid);
+	if (!event)
+		return 0;
+	event->cpu = task_cpu(p);
+	event->parent_tid = current_tid();
+	copy_comm(&event->comm, p);
+	submit(event);
+	return 0;
+}
+
+/* sched_process_exec(p, old_pid, bprm), in p; p->pid is already the process id, comm the new one.
+ */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid)
+{
+	struct nd_task_exec *event;
+	struct thread_state *state;
+
+	if (!is_target(p->tgid))
+		return 0;
+	state = thread_state(old_pid); /* its run was begun under the id it had until now */
+	if (state)
+		end_extent(state, p->tgid, p->pid);
+	event = RESERVE(task_exec, p->tgid, p->pid);
+	if (!event)
+		return 0;
+	event->old_tid = old_pid;
+	copy_comm(&event->comm, p);
+	submit(event);
+	return 0;
+}
+
+/* task_rename(p, comm), before p->comm changes; current may be another thread of the process. */
+SEC("tp_btf/task_rename")
+int BPF_PROG(on_rename, struct task_struct *p, const char *comm)
+{
+	struct nd_task_rename *event;
+
+	if (!is_target(p->tgid))
+		return 0;
+	event = RESERVE(task_rename, p->tgid, p->pid);
+	if (!event)
+		return 0;
+	if (bpf_probe_read_kernel_str(event->comm.text, sizeof(event->comm.text), comm) < 0)
+		event->comm.text[0] = 0;
+	submit(event);
+	return 0;
+}
+
+/* sched_process_exit(p), in p: it still runs, so its run time lacks what came since the tick. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *p)
+{
+	struct nd_task_exit *event;
+	struct thread_state *state;
+
+	if (!is_target(p->tgid))
+		return 0;
+	state = thread_state(p->pid);
+	if (state)
+		end_extent(state, p->tgid, p->pid);
+	event = RESERVE(task_exit, p->tgid, p->pid);
+	if (!event)
+		return 0;
+	event->cpu = task_cpu(p);
+	event->runtime_ns = p->se.sum_exec_runtime;
+	submit(event);
+	return 0;
+}
+
+/*
+ * sched_process_free(p), from RCU, current is anybody. Run time is final. A leader may come before
+ * threads that ended first (RCU callbacks of two CPUs have no order): user space takes the process
+ * off the targets, some time later.
+ */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(on_free, struct task_struct *p)
+{
+	struct nd_task_gone *event;
+	struct thread_state *state;
+	u32 tid = p->pid;
+
+	if (!is_target(p->tgid))
+		return 0;
+	state = thread_state(tid);
+	if (state)
+		end_extent(state, p->tgid, tid);
+	event = RESERVE(task_gone, p->tgid, tid);
+	if (event) {
+		event->runtime_ns = p->se.sum_exec_runtime;
+		submit(event);
+	}
+	bpf_map_delete_elem(&threads, &tid);
+	return 0;
+}
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+} __attribute__((preserve_access_index));
+
+/* The thread's open extent as it is now; nothing while it is being replaced. */
+static __always_inline void copy_extent(struct nd_task_row *row, u32 tid)
+{
+	struct thread_state *state = thread_state(tid);
+	volatile struct extent *extent;
+	u32 seq;
+
+	if (!state)
+		return;
+	extent = &state->extent;
+	seq = extent->seq;
+	barrier();
+	row->touch_ns = extent->first_ns;
+	row->touch_address = extent->address;
+	row->touch_node = extent->node;
+	row->touch_memory = extent->memory;
+	row->touch_pages = extent->pages;
+	barrier();
+	if (seq & 1 || seq != extent->seq)
+		row->touch_pages = 0;
+}
+
+/* All threads of the targets, read by user space a few times a second: nd_task_row each. */
+SEC("iter/task")
+int each_task(struct bpf_iter__task *ctx)
+{
+	struct task_struct *p = ctx->task;
+	struct nd_task_row row = {};
+
+	if (!p || !is_target(p->tgid))
+		return 0;
+	row.time_ns = bpf_ktime_get_ns();
+	row.runtime_ns = p->se.sum_exec_runtime;
+	row.pid = p->tgid;
+	row.tid = p->pid;
+	row.cpu = task_cpu(p);
+	row.ended = p->exit_state != 0;
+	copy_comm(&row.comm, p);
+	copy_extent(&row, p->pid);
+	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
+	return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * First touches come in runs: page after page, on one node. A thread's run is one open extent in
+ * its state, and one event when it ends: when the next touch does not continue it, when it grows
+ * old, before the thread moves to another CPU, executes another program or exits. Lossless in
+ * pages. What is open is shown to user space by the task iterator, so that a thread that stops
+ * touching hides nothing.
+ *
+ * Only the thread itself, or the scheduler while it does not run, writes its extent; the iterator
+ * reads it from elsewhere and relies on `seq` (odd while it is replaced) and on x86's order of
+ * stores.
+ */
+#ifndef NUMADRIFT_TOUCH_BPF_H
+#define NUMADRIFT_TOUCH_BPF_H
+
+#include "observe.bpf.h"
+
+#define PAGE_BYTES 4096ul
+/* 4 to 20 ms with HZ from 1000 to 100; jiffies cost a load, a clock 20 ns a fault. */
+#define EXTENT_JIFFIES 2
+
+static __always_inline int emit_touch(u32 pid, u32 tid, u32 by_tid, const struct extent *extent)
+{
+	struct nd_first_touch *event = RESERVE(first_touch, pid, tid);
+
+	if (!event)
+		return 0;
+	header_of(event)->time_ns = extent->first_ns;
+	event->address = extent->address;
+	event->pages = extent->pages;
+	event->node = extent->node;
+	event->memory = extent->memory;
+	event->by_tid = by_tid;
+	submit(event);
+	return 0;
+}
+
+/* Ends the open extent, if there is one. */
+static __always_inline void end_extent(struct thread_state *state, u32 pid, u32 tid)
+{
+	struct extent *extent = &state->extent;
+
+	if (!extent->pages)
+		return;
+	extent->seq++;
+	barrier();
+	emit_touch(pid, tid, tid, extent);
+	extent->pages = 0;
+	barrier();
+	extent->seq++;
+}
+
+/* `pages` from `address` are now on `node`, by the current thread, whose state this is. */
+static __always_inline int extend(struct thread_state *state, u64 id, u64 address, u32 pages,
+				  s32 node, u8 memory)
+{
+	struct extent *extent = &state->extent;
+	u64 now = bpf_jiffies64();
+
+	if (extent->pages && address == extent->address + extent->pages * PAGE_BYTES &&
+	    node == extent->node && memory == extent->memory &&
+	    now - extent->jiffies < EXTENT_JIFFIES) {
+		extent->pages += pages;
+		return 0;
+	}
+	end_extent(state, id >> 32, id);
+	extent->seq++;
+	barrier();
+	extent->address = address;
+	extent->pages = pages;
+	extent->node = node;
+	extent->memory = memory;
+	extent->jiffies = now;
+	extent->first_ns = bpf_ktime_get_ns();
+	barrier();
+	extent->seq++;
+	return 0;
+}
+
+/* The same for memory of process pid, which current need not be a thread of. */
+static __always_inline int touch(u32 pid, u64 address, u32 pages, s32 node, u8 memory)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	struct thread_state *state = NULL;
+	struct extent alone = {};
+
+	if (id >> 32 == pid)
+		state = make_thread_state(id);
+	if (state)
+		return extend(state, id, address, pages, node, memory);
+	/* Another process or the kernel (process_vm_writev, khugepaged), so no thread of pid; or a
+	 * table of threads that is full. */
+	alone.address = address;
+	alone.pages = pages;
+	alone.node = node;
+	alone.memory = memory;
+	alone.first_ns = bpf_ktime_get_ns();
+	return emit_touch(pid, id >> 32 == pid ? (u32)id : 0, id, &alone);
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What user space tells the kernel side before loading it (read-only data: the verifier removes
+ * the branches that do not apply). Nothing here changes while programs run.
+ */
+#ifndef NUMADRIFT_SETTINGS_H
+#define NUMADRIFT_SETTINGS_H
+
+#define ND_MAX_PFN_RANGES 64
+
+/* Page frames [first, last] are on `node`. */
+struct nd_pfn_range {
+	u64 first;
+	u64 last;
+	s32 node;
+	u32 reserved;
+};
+
+struct nd_settings {
+	u32 nodes_shift;   /* NODES_SHIFT of this kernel: bits of the node in page->flags */
+	u32 cpu_words;	   /* longs in a cpumask: those beyond do not exist */
+	u32 has_task_regs; /* helpers bpf_get_current_task_btf and bpf_task_pt_regs (5.15) */
+	u32 pfn_ranges;
+	u32 knows_origin; /* a hook tells where migrating pages come from */
+	u32 reserved;
+	struct nd_pfn_range pfn_range[ND_MAX_PFN_RANGES];
+};
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What lies in the rings and maps between bpf/ and user/source/live: layouts only. Included by
+ * both sides after the fixed-width types u8 … s64 are known.
+ */
+#ifndef NUMADRIFT_WIRE_H
+#define NUMADRIFT_WIRE_H
+
+#include "numadrift/events.h"
+
+#ifdef __cplusplus
+#define ND_STATIC_ASSERT(condition, what) static_assert(condition, what)
+#else
+#define ND_STATIC_ASSERT(condition, what) _Static_assert(condition, what)
+#endif
+
+/* Every record in a ring begins with this. time_ns: CLOCK_MONOTONIC. */
+struct nd_header {
+	u64 time_ns;
+	u32 pid; /* process (tgid) the event is about */
+	u32 tid; /* thread the event is about, 0 for none in particular */
+	u16 kind;
+	u16 reserved;
+	u32 reserved2;
+};
+
+struct nd_comm {
+	char text[ND_COMM_BYTES];
+};
+
+/* The field types of the event list as they lie in a ring. */
+#define ND_WIRE_u8 u8
+#define ND_WIRE_u16 u16
+#define ND_WIRE_u32 u32
+#define ND_WIRE_u64 u64
+#define ND_WIRE_s32 s32
+#define ND_WIRE_comm struct nd_comm
+#define ND_FIELD(type, name) ND_WIRE_##type name;
+#define ND_STRUCT(number, name, type)                                                              \
+	struct nd_##name {                                                                         \
+		ND_FIELDS_##name(ND_FIELD)                                                         \
+	};
+ND_KERNEL_EVENTS(ND_STRUCT)
+#undef ND_STRUCT
+#undef ND_FIELD
+
+/* Sizes are part of the contract; asserted here for both sides. */
+ND_STATIC_ASSERT(sizeof(struct nd_header) == 24, "nd_header");
+ND_STATIC_ASSERT(sizeof(struct nd_task_new) == 24, "nd_task_new");
+ND_STATIC_ASSERT(sizeof(struct nd_task_exec) == 20, "nd_task_exec");
+ND_STATIC_ASSERT(sizeof(struct nd_task_rename) == 16, "nd_task_rename");
+ND_STATIC_ASSERT(sizeof(struct nd_task_exit) == 16, "nd_task_exit");
+ND_STATIC_ASSERT(sizeof(struct nd_task_gone) == 8, "nd_task_gone");
+ND_STATIC_ASSERT(sizeof(struct nd_cpu_move) == 40, "nd_cpu_move");
+ND_STATIC_ASSERT(sizeof(struct nd_first_touch) == 24, "nd_first_touch");
+ND_STATIC_ASSERT(sizeof(struct nd_hint_fault) == 24, "nd_hint_fault");
+ND_STATIC_ASSERT(sizeof(struct nd_numa_decision) == 20, "nd_numa_decision");
+ND_STATIC_ASSERT(sizeof(struct nd_page_move) == 32, "nd_page_move");
+
+/* Per kind and CPU: reserve attempts, and those that found the ring full. */
+struct nd_count {
+	u64 emitted;
+	u64 lost;
+};
+
+/* What the task iterator writes for each thread of a target. */
+struct nd_task_row {
+	u64 time_ns;
+	u64 runtime_ns;
+	u32 pid;
+	u32 tid;
+	u32 cpu;
+	u32 ended; /* exited, but not yet released */
+	struct nd_comm comm;
+	u64 touch_ns; /* its open run of first touches, as nd_first_touch will say it one day */
+	u64 touch_address;
+	u32 touch_pages; /* so far; 0: none is open */
+	s32 touch_node;
+	u32 touch_memory;
+	u32 reserved;
+};
+ND_STATIC_ASSERT(sizeof(struct nd_task_row) == 80, "nd_task_row");
+
+/* Bounds of tables: CPUs the kernel side knows by node, process ids (PID_MAX_LIMIT). */
+#define ND_MAX_CPUS 4096
+#define ND_MAX_PIDS (4 * 1024 * 1024)
+#define ND_MAX_NODES 1024
+
+#endif

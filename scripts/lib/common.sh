@@ -1,0 +1,18 @@
+# Sourced by every script: where things are, and how a script speaks.
+# shellcheck shell=bash
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${NUMADRIFT_BUILD:-$root/build}
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+if [ ! -t 2 ]; then say() { printf '%s\n' "$*" >&2; }; fi
+
+# die MESSAGE [HINT]: what failed, and what to try.
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$1" >&2
+	[ $# -gt 1 ] && printf 'hint: %s\n' "$2" >&2
+	exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }

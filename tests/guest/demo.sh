@@ -1,0 +1,20 @@
+#!/bin/sh
+# A service with four workers, each with memory on its node. Two are moved to the other node, one of
+# them comes back. numadrift attaches to the running process. usage: demo.sh DIR NODES CPUS
+dir=$1 nodes=$2 cpus=$3
+numadrift=${NUMADRIFT:-numadrift} drifter=${DRIFTER:-drifter}
+"$drifter" make 1 demo --nodes "$nodes" --cpus "$cpus" >"$dir/scenario"
+"$drifter" run "$dir/scenario" "$dir/truth" --nodes "$nodes" --cpus "$cpus" >"$dir/ready" &
+service=$!
+while ! grep -q ready "$dir/ready" 2>/dev/null; do sleep 0.05; done
+echo "\$ numadrift record -p $service"
+"$numadrift" record -p $service -o "$dir/demo.ndt" >"$dir/answer" 2>"$dir/progress" &
+recorder=$!
+while ! grep -q ^Recording "$dir/progress"; do
+	kill -0 $recorder 2>/dev/null || { cat "$dir/progress"; exit 1; }
+	sleep 0.05
+done
+kill -USR1 $service
+wait $service
+wait $recorder || { cat "$dir/progress"; exit 1; }
+cat "$dir/progress" "$dir/answer"

@@ -1,0 +1,287 @@
+#include "truth.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <sstream>
+
+namespace drifter {
+namespace {
+
+constexpr std::uint64_t kMs = 1'000'000;
+constexpr std::uint64_t kBoundary = 1 * kMs;
+// Clearly drifted, clearly not; between them (the verdict's limits are 50 ms and 5 %) either is right.
+constexpr double kSurelyNs = 75e6;
+constexpr double kSurelyShare = 0.07;
+constexpr double kSurelyNotNs = 30e6;
+constexpr double kSurelyNotShare = 0.03;
+
+struct Bracket { // the thread left `from` and came to `to` between these times
+    std::uint64_t begin_ns = 0;
+    std::uint64_t end_ns = 0;
+    int from = 0;
+    int to = 0;
+    bool ordered = false; // an affinity or cpuset change asked for it
+};
+
+struct LogEvent { // of tracefs
+    std::uint64_t time_ns = 0;
+    int tid = 0;
+    int to_node = 0;
+    bool numa = false; // NUMA balancing announced it; else it was carried out, by whomever
+};
+
+// "… 12.345678: sched_move_numa: pid=1 … dst_cpu=3 dst_nid=1", trace_clock mono.
+std::vector<LogEvent> parse_log(const std::string& log, int cpus_per_node) {
+    std::vector<LogEvent> events;
+    std::istringstream lines(log);
+    for (std::string line; std::getline(lines, line);) {
+        const auto number = [&line](const std::string& name) {
+            const auto at = line.find(" " + name + "=");
+            return at == std::string::npos ? -1 : std::atoi(line.c_str() + at + name.size() + 2);
+        };
+        const auto colon = line.find(": sched_");
+        if (colon == std::string::npos) continue;
+        const auto space = line.rfind(' ', colon - 1);
+        const auto time_ns = static_cast<std::uint64_t>(std::strtod(line.c_str() + space, nullptr) * 1e9);
+        const auto add = [&](const char* tid, const char* cpu, bool numa) {
+            events.push_back({time_ns, number(tid), number(cpu) / cpus_per_node, numa});
+        };
+        if (line.find("sched_migrate_task:") != std::string::npos) add("pid", "dest_cpu", false);
+        else if (line.find("sched_move_numa:") != std::string::npos) add("pid", "dst_cpu", true);
+        else if (line.find("sched_swap_numa:") != std::string::npos) {
+            add("src_pid", "dst_cpu", true);
+            add("dst_pid", "src_cpu", true);
+        }
+    }
+    return events;
+}
+
+class WorkerCheck {
+public:
+    WorkerCheck(const Truth& truth, const WorkerTruth& worker, const nlohmann::json& report,
+                const std::vector<LogEvent>& log, std::vector<std::string>& wrong)
+        : truth_(truth), worker_(worker), report_(report), log_(log), wrong_(wrong),
+          per_node_(truth.cpus / truth.nodes), start_ns_(report.at("trace").at("start_monotonic_ns")) {}
+
+    void run() {
+        const nlohmann::json* thread = find();
+        if (!thread) return complain("is not in the report");
+        brackets_ = moves_between_nodes();
+        check_verdict(*thread);
+        check_cpu(*thread);
+        for (const auto& away : thread->at("away"))
+            if (away.at("cpu_ns").get<double>() >= 20e6) check_interval(away);
+    }
+
+private:
+    void complain(const std::string& what) {
+        wrong_.push_back("seed " + std::to_string(truth_.scenario.seed) + " " + worker_.worker.name + " (" +
+                         std::to_string(worker_.tid) + ") " + what);
+    }
+
+    const nlohmann::json* find() const {
+        for (const auto& thread : report_.at("threads"))
+            if (thread.at("tid") == worker_.tid) return &thread;
+        return nullptr;
+    }
+
+    int node_of(int cpu) const { return cpu / per_node_; }
+
+    // The node with two thirds of the memory at a time; -1 for none.
+    int home_at(std::uint64_t time_ns) const {
+        int home = node_of(worker_.worker.cpu);
+        for (const MemorySample& sample : worker_.memory) {
+            if (sample.time_ns > time_ns) break;
+            int sum = 0;
+            for (const int pages : sample.pages) sum += pages;
+            if (sum < 8) continue; // pages awaiting a hint fault have no answer on 6.1
+            home = -1;
+            for (std::size_t node = 0; node < sample.pages.size(); ++node)
+                if (3 * sample.pages[node] >= 2 * sum) home = static_cast<int>(node);
+        }
+        return home;
+    }
+
+    bool home_throughout(std::uint64_t begin_ns, std::uint64_t end_ns, int home) const {
+        if (home_at(begin_ns) != home || home_at(end_ns) != home) return false;
+        return std::ranges::all_of(worker_.memory, [&](const MemorySample& sample) {
+            return sample.time_ns < begin_ns || sample.time_ns > end_ns + 100 * kMs ||
+                   home_at(sample.time_ns) == home;
+        });
+    }
+
+    std::vector<Bracket> moves_between_nodes() const {
+        std::vector<Bracket> found;
+        for (std::size_t i = 1; i < worker_.cpu.size(); ++i) {
+            const int from = node_of(worker_.cpu[i - 1].cpu);
+            const int to = node_of(worker_.cpu[i].cpu);
+            if (from == to) continue;
+            Bracket bracket{worker_.cpu[i].before_ns, worker_.cpu[i].time_ns, from, to, false};
+            for (const Order& order : worker_.orders) {
+                const bool there = order.cpu >= 0 && node_of(order.cpu) == to;
+                if (!there || order.begin_ns > bracket.end_ns || order.end_ns + kMs < bracket.begin_ns)
+                    continue;
+                bracket.ordered = true;
+                bracket.begin_ns = std::max(bracket.begin_ns, order.begin_ns);
+            }
+            found.push_back(bracket);
+        }
+        return found;
+    }
+
+    void check_verdict(const nlohmann::json& thread) {
+        double away_ns = 0;
+        double all_ns = 0;
+        bool was_home = false;
+        for (std::size_t i = 1; i < worker_.cpu.size(); ++i) {
+            const CpuSample& last = worker_.cpu[i - 1];
+            const auto ran = static_cast<double>(worker_.cpu[i].cpu_ns - last.cpu_ns);
+            const int home = home_at(last.time_ns);
+            all_ns += ran;
+            was_home |= home == node_of(last.cpu);
+            if (was_home && home >= 0 && home != node_of(last.cpu)) away_ns += ran;
+        }
+        const std::string verdict = thread.at("verdict");
+        const bool said = verdict == "drifted" || verdict == "returned";
+        const bool surely = away_ns >= kSurelyNs && away_ns >= kSurelyShare * all_ns;
+        const bool surely_not = away_ns <= kSurelyNotNs || away_ns <= kSurelyNotShare * all_ns;
+        const std::string measure =
+            " (truth: " + std::to_string(away_ns / 1e6) + " of " + std::to_string(all_ns / 1e6) + " ms away)";
+        if (surely && !said) complain("drifted, but the verdict is " + verdict + measure);
+        // What it did not see, it cannot deny: the time away is a lower bound then.
+        if (surely_not && said && !stayed_unseen())
+            complain("did not drift, but the verdict is " + verdict + measure);
+    }
+
+    void check_cpu(const nlohmann::json& thread) {
+        std::map<int, double> truth_ns;
+        double on_either_ns = 0; // between the last look on one node and the first on the other
+        double all_ns = 0;
+        for (std::size_t i = 1; i < worker_.cpu.size(); ++i) {
+            const auto ran = static_cast<double>(worker_.cpu[i].cpu_ns - worker_.cpu[i - 1].cpu_ns);
+            truth_ns[node_of(worker_.cpu[i - 1].cpu)] += ran;
+            all_ns += ran;
+            if (node_of(worker_.cpu[i].cpu) != node_of(worker_.cpu[i - 1].cpu))
+                on_either_ns += static_cast<double>(worker_.cpu[i].cpu_ns - worker_.cpu[i].before_cpu_ns);
+        }
+        if (stayed_unseen()) return check_cpu_sum(thread, all_ns);
+        for (int node = 0; node < truth_.nodes; ++node) {
+            const double said = thread.at("cpu_ns").value(std::to_string(node), 0.0);
+            if (std::abs(said - truth_ns[node]) > 0.01 * all_ns + 2e6 + on_either_ns)
+                complain("CPU time on node " + std::to_string(node) + ": " + std::to_string(said / 1e6) +
+                         " ms, truth " + std::to_string(truth_ns[node] / 1e6) + " ms");
+        }
+    }
+
+    void check_numa_cause(std::uint64_t begin_ns, int to, const std::string& cause) {
+        if (numa_moved(begin_ns, to) != (cause == "numa_balance"))
+            complain("NUMA balancing " + std::string(cause == "numa_balance" ? "did not move" : "moved") +
+                     " it, the cause is " + cause);
+    }
+
+    void check_cpu_sum(const nlohmann::json& thread, double all_ns) {
+        double said_ns = 0;
+        for (const auto& [node, ns] : thread.at("cpu_ns").items()) said_ns += ns.get<double>();
+        if (std::abs(said_ns - all_ns) > 0.01 * all_ns + 2e6)
+            complain("CPU time " + std::to_string(said_ns / 1e6) + " ms, truth " +
+                     std::to_string(all_ns / 1e6) + " ms");
+    }
+
+    bool numa_moved(std::uint64_t time_ns, int to) const {
+        return std::ranges::any_of(log_, [&](const LogEvent& event) {
+            return event.numa && event.tid == worker_.tid && event.to_node == to &&
+                   event.time_ns <= time_ns + kMs && event.time_ns + 100 * kMs >= time_ns;
+        });
+    }
+
+    // The kernel moved it there (-1: anywhere) at this time, whether or not it came to look at its CPU there.
+    bool kernel_moved(std::uint64_t time_ns, int to) const {
+        return std::ranges::any_of(log_, [&](const LogEvent& event) {
+            return !event.numa && event.tid == worker_.tid && (to < 0 || event.to_node == to) &&
+                   event.time_ns <= time_ns + kBoundary && event.time_ns + kBoundary >= time_ns;
+        });
+    }
+
+    // Moves to another node than the one before, by the kernel's log, that the worker never saw:
+    // it stayed in the kernel (scanning, migrating pages) until it was moved on.
+    bool stayed_unseen() const {
+        return std::ranges::any_of(log_, [&](const LogEvent& event) {
+            if (event.numa || event.tid != worker_.tid || event.time_ns < worker_.cpu.front().time_ns ||
+                event.time_ns > worker_.cpu.back().time_ns)
+                return false;
+            return std::ranges::none_of(worker_.cpu, [&](const CpuSample& sample) {
+                return node_of(sample.cpu) == event.to_node && sample.time_ns >= event.time_ns &&
+                       sample.time_ns <= event.time_ns + 100 * kMs;
+            });
+        });
+    }
+
+    void check_interval(const nlohmann::json& away) {
+        const std::uint64_t begin_ns = start_ns_ + away.at("start_ns").get<std::uint64_t>();
+        const std::uint64_t end_ns = start_ns_ + away.at("end_ns").get<std::uint64_t>();
+        const auto within = [](const Bracket& bracket, std::uint64_t time_ns) {
+            return time_ns + kBoundary >= bracket.begin_ns && time_ns <= bracket.end_ns + kBoundary;
+        };
+        const auto opening = std::find_if(brackets_.begin(), brackets_.end(), [&](const Bracket& bracket) {
+            return bracket.from == away.at("from") && bracket.to == away.at("to") &&
+                   within(bracket, begin_ns);
+        });
+        const std::string cause = away.at("cause");
+        if (opening == brackets_.end()) {
+            if (!kernel_moved(begin_ns, away.at("to")))
+                complain("away interval begins at " + std::to_string(begin_ns) +
+                         ", where it did not leave home");
+            else check_numa_cause(begin_ns, away.at("to"), cause);
+            return;
+        }
+        if (opening->ordered && cause != "affinity")
+            complain("was moved by its affinity, the cause is " + cause);
+        if (opening->ordered && !away.at("by").is_null() && away.at("by").at("tid") != truth_.mover_tid)
+            complain("was moved by thread " + std::to_string(truth_.mover_tid) + ", not " +
+                     away.at("by").dump());
+        if (!opening->ordered) check_numa_cause(begin_ns, opening->to, cause);
+
+        // The end: the next move to another node, as long as its memory stays; else it followed.
+        for (const Bracket& bracket : brackets_) {
+            if (bracket.begin_ns < opening->end_ns) continue;
+            const bool memory_stayed = home_throughout(opening->begin_ns, bracket.end_ns, away.at("from"));
+            if (memory_stayed && !within(bracket, end_ns) && !kernel_moved(end_ns, -1))
+                complain("left node " + std::to_string(bracket.from) + " at " +
+                         std::to_string(bracket.end_ns) + ", the interval ends at " + std::to_string(end_ns));
+            break;
+        }
+    }
+
+    const Truth& truth_;
+    const WorkerTruth& worker_;
+    const nlohmann::json& report_;
+    const std::vector<LogEvent>& log_;
+    std::vector<std::string>& wrong_;
+    const int per_node_;
+    const std::uint64_t start_ns_;
+    std::vector<Bracket> brackets_;
+};
+
+} // namespace
+
+std::vector<std::string> check_report(const Truth& truth, const nlohmann::json& report,
+                                      const std::string& kernel_log) {
+    std::vector<std::string> wrong;
+    const auto log = parse_log(kernel_log, truth.cpus / truth.nodes);
+    if (!report.at("trace").at("complete").get<bool>()) wrong.emplace_back("the trace is not complete");
+    for (const WorkerTruth& worker : truth.workers) WorkerCheck(truth, worker, report, log, wrong).run();
+    for (const auto& thread : report.at("threads")) {
+        const bool ours =
+            std::any_of(truth.workers.begin(), truth.workers.end(),
+                        [&](const WorkerTruth& worker) { return worker.tid == thread.at("tid"); });
+        if (!ours && (thread.at("verdict") == "drifted" || thread.at("verdict") == "returned") &&
+            thread.at("tid") != truth.mover_tid)
+            wrong.push_back("thread " + thread.at("tid").dump() + " is said to drift, but is no worker");
+    }
+    return wrong;
+}
+
+} // namespace drifter

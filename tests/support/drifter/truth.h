@@ -1,0 +1,71 @@
+// What a run of a scenario really was, as its threads saw it: the other side of the comparison.
+// Times are CLOCK_MONOTONIC in ns.
+#pragma once
+
+#include "scenario.h"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace drifter {
+
+// The thread looked at its CPU: at before_ns it was still on the CPU of the sample before, having
+// used before_cpu_ns of CPU time since its birth; at time_ns it is on `cpu`, having used cpu_ns. What
+// it ran in between is on one of the two: a move may leave it in the kernel for long.
+struct CpuSample {
+    std::uint64_t before_ns = 0;
+    std::uint64_t time_ns = 0;
+    int cpu = 0;
+    std::uint64_t cpu_ns = 0;
+    std::uint64_t before_cpu_ns = 0;
+};
+
+// Pages of the thread's memory by node, by move_pages(2); sampled, at most 64.
+struct MemorySample {
+    std::uint64_t time_ns = 0;
+    std::vector<int> pages;
+};
+
+// A move was asked for: before and after the call.
+struct Order {
+    std::uint64_t begin_ns = 0;
+    std::uint64_t end_ns = 0;
+    int cpu = 0;
+};
+
+struct WorkerTruth {
+    Worker worker;
+    int tid = 0;
+    std::vector<CpuSample> cpu;
+    std::vector<MemorySample> memory;
+    std::vector<Order> orders;
+};
+
+struct Truth {
+    Scenario scenario;
+    int pid = 0;
+    int mover_tid = 0; // the thread that changed affinities and cpusets
+    int nodes = 0;
+    int cpus = 0;
+    std::vector<WorkerTruth> workers;
+};
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CpuSample, before_ns, time_ns, cpu, cpu_ns, before_cpu_ns)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MemorySample, time_ns, pages)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, begin_ns, end_ns, cpu)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WorkerTruth, worker, tid, cpu, memory, orders)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Truth, scenario, pid, mover_tid, nodes, cpus, workers)
+
+// Runs the scenario: prints "ready PID", waits for SIGUSR1, works, returns what happened.
+Truth run_scenario(const Scenario& scenario, int nodes, int cpus);
+
+// Holds a report (numadrift.report/1) against the truth. `kernel_log`: lines of tracefs with
+// sched_migrate_task, sched_move_numa and sched_swap_numa: what the kernel says without us. It
+// knows of stays that a worker spent in the kernel and never saw. Answers what is wrong, a line each; empty
+// if nothing.
+std::vector<std::string> check_report(const Truth& truth, const nlohmann::json& report,
+                                      const std::string& kernel_log);
+
+} // namespace drifter

@@ -1,0 +1,135 @@
+#include "report/json.h"
+#include "report/text.h"
+#include "story.h"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+using namespace numadrift;
+using nlohmann::json;
+using numadrift::test::Story;
+
+namespace {
+
+Story one_drifts() {
+    Story story;
+    story.seen(7, 0).seen(8, 2).touch(7, 0, 100, 0).touch(8, 1000, 100, 1).at(200);
+    story.add(7, CpuMove{0, 2, Story::ms(190), 55, "kworker", ND_CAUSE_wakeup});
+    story.at(900).runtime(7, 2, 850).runtime(8, 2, 600).at(901).end();
+    return story;
+}
+
+std::size_t longest_line(const std::string& text) {
+    std::size_t longest = 0;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) longest = std::max(longest, line.size());
+    return longest;
+}
+
+} // namespace
+
+TEST_CASE("the JSON has the contract's keys") {
+    const auto report = json::parse(render_json(one_drifts().report()));
+    CHECK(report.at("schema") == "numadrift.report/1");
+    for (const char* key : {"start_unix_ns", "duration_ns", "host", "kernel", "complete", "numa_balancing",
+                            "sources", "events", "lost", "sampled"})
+        CHECK_MESSAGE(report.at("trace").contains(key), key);
+    for (const char* key : {"id", "cpus", "memory_bytes", "distances"})
+        CHECK_MESSAGE(report.at("topology").at("nodes").at(0).contains(key), key);
+    for (const char* key : {"bpf_ns", "reader_cpu_ns", "query_ns", "share_of_one_cpu"})
+        CHECK_MESSAGE(report.at("overhead").contains(key), key);
+    for (const char* key : {"threads", "drifted", "cpu_ns", "remote_cpu_ns", "locality", "text"})
+        CHECK_MESSAGE(report.at("summary").contains(key), key);
+    const auto& thread = report.at("threads").at(0);
+    for (const char* key : {"pid", "tid", "comm", "verdict", "home", "profile", "cpu_ns", "locality",
+                            "remote_cpu_ns", "distance_cost_ns", "moves", "faults", "hint_faults", "away"})
+        CHECK_MESSAGE(thread.contains(key), key);
+    for (const char* key : {"from", "to", "start_ns", "end_ns", "cpu_ns", "cause", "by", "uncorrected"})
+        CHECK_MESSAGE(thread.at("away").at(0).contains(key), key);
+}
+
+TEST_CASE("the JSON says what happened, by value") {
+    const auto report = json::parse(render_json(one_drifts().report()));
+    CHECK(report.at("summary").at("drifted") == 1);
+    const auto& thread = report.at("threads").at(0);
+    CHECK(thread.at("tid") == 7);
+    CHECK(thread.at("verdict") == "drifted");
+    CHECK(thread.at("home") == 0);
+    CHECK(thread.at("profile").at("weights").at("0") == 1.0);
+    CHECK(thread.at("profile").at("evidence").at("first_touch") == 100);
+    CHECK(thread.at("cpu_ns").at("1") == 660'000'000);
+    CHECK(thread.at("faults").at("0") == 100);
+    const auto& away = thread.at("away").at(0);
+    CHECK(away.at("start_ns") == 200'000'000);
+    CHECK(away.at("cause") == "wakeup");
+    CHECK(away.at("by").at("tid") == 55);
+    CHECK(away.at("by").at("comm") == "kworker");
+}
+
+TEST_CASE("absent knowledge is null, not zero") {
+    const auto report =
+        json::parse(render_json(Story().seen(7, 0).at(500).runtime(7, 0, 400).end().report()));
+    const auto& thread = report.at("threads").at(0);
+    CHECK(thread.at("home").is_null());
+    CHECK(thread.at("locality").is_null());
+    CHECK(thread.at("remote_cpu_ns").is_null());
+    CHECK(report.at("summary").at("locality").is_null());
+}
+
+TEST_CASE("the text begins with the verdict and the completeness") {
+    const auto text = render_text(one_drifts().report(), {});
+    CHECK(text.starts_with("1 of 2 threads migrated away from its memory."));
+    CHECK(text.find("Complete: nothing was lost.") != std::string::npos);
+    CHECK(text.find("wakeup by kworker (55)") != std::string::npos);
+    CHECK(text.find("taskset -pc 0-1 7") != std::string::npos);
+    CHECK(longest_line(text) <= 80);
+}
+
+TEST_CASE("losses, damage and sources that were off are among the first lines") {
+    Story story;
+    story.add(0, SourceState{"hint_fault", 0, "this kernel refuses fentry programs", ""});
+    story.add(0, SourceState{"first_touch", 1, "", "not seen: hugetlb"});
+    story.seen(7, 0).add(0, Lost{ND_EVENT_first_touch, 12345}).add(0, Damage{99});
+    const auto text = render_text(story.at(10).runtime(7, 0, 9).report(), {});
+    CHECK(text.find("LOST: 12,345 first_touch") != std::string::npos);
+    CHECK(text.find("DAMAGED: one place in the trace (99 bytes)") != std::string::npos);
+    CHECK(text.find("INCOMPLETE") != std::string::npos);
+    CHECK(text.find("off: hint_fault: this kernel refuses") != std::string::npos);
+    CHECK(text.find("limited: first_touch: not seen: hugetlb") != std::string::npos);
+    CHECK(text.find("Complete:") == std::string::npos);
+}
+
+TEST_CASE("2,000 threads: the worst are told, the rest is summed up by name") {
+    Story story;
+    for (std::uint32_t tid = 1000; tid < 3000; ++tid) story.seen(tid, 0).touch(tid, tid * 1000, 64, 0);
+    story.at(100);
+    for (std::uint32_t tid = 1000; tid < 3000; ++tid) story.move(tid, 0, 2, 100);
+    story.at(400);
+    for (std::uint32_t tid = 1000; tid < 3000; ++tid) story.add(tid, TaskRename{"pool"}).runtime(tid, 2, 400);
+    const auto text = render_text(story.end().report(), {});
+    CHECK(std::count(text.begin(), text.end(), '\n') < 150);
+    CHECK(text.find("1990 x pool") != std::string::npos);
+    CHECK(longest_line(text) <= 100);
+}
+
+TEST_CASE("a hostile thread name is text in the terminal and in JSON") {
+    Story story = one_drifts();
+    story.add(7, TaskRename{"<b>\x1b[31m\n\xff\""});
+    const auto report = story.report();
+    const auto text = render_text(report, {});
+    CHECK(text.find('\x1b') == std::string::npos);
+    CHECK(text.find("<b>\\x1b[31m\\x0a\\xff\"") != std::string::npos);
+    CHECK(json::parse(render_json(report))
+              .at("threads")
+              .at(0)
+              .at("comm")
+              .get<std::string>()
+              .starts_with("<b>\x1b[31m\n"));
+}
+
+TEST_CASE("an empty trace says that it says nothing") {
+    const auto report = Story().end().report();
+    CHECK(render_text(report, {}).find("nothing can be said") != std::string::npos);
+    CHECK(json::parse(render_json(report)).at("threads").empty());
+}

@@ -1,0 +1,227 @@
+#include "source/file.h"
+#include "story.h"
+#include "temporary.h"
+#include "trace/writer.h"
+
+#include "report/json.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+using namespace numadrift;
+using numadrift::test::Story;
+using numadrift::test::Temporary;
+
+namespace {
+
+// One event of each kind, every field with a value of its own.
+std::vector<Event> one_of_each() {
+    std::vector<Event> events;
+    std::uint64_t number = 1;
+    const auto fill = [&number](const char*, auto& field) {
+        using Field = std::decay_t<decltype(field)>;
+        if constexpr (std::is_same_v<Field, std::string>) field = "text-" + std::to_string(number++);
+        else field = static_cast<Field>(static_cast<Field>(0) - static_cast<Field>(number++ * 3));
+    };
+#define ND_ADD(code, lower, Type)                                                                            \
+    {                                                                                                        \
+        Type fields;                                                                                         \
+        Type::visit_fields(fields, fill);                                                                    \
+        events.push_back({1000 + number, 4'000'000'000u, static_cast<std::uint32_t>(number), fields});       \
+    }
+    ND_EVENTS(ND_ADD)
+#undef ND_ADD
+    return events;
+}
+
+std::string write_trace(const Temporary& file, const std::vector<Event>& events,
+                        std::size_t per_chunk = SIZE_MAX) {
+    auto writer = trace::Writer::create(file.path());
+    REQUIRE(writer);
+    std::size_t count = 0;
+    for (const Event& event : events) {
+        REQUIRE(writer->add(event));
+        if (++count % per_chunk == 0) REQUIRE(writer->flush());
+    }
+    REQUIRE(writer->flush());
+    return file.read();
+}
+
+std::vector<Event> read_trace(const std::string& path) {
+    auto source = FileSource::open(path);
+    REQUIRE(source);
+    std::vector<Event> all;
+    std::vector<Event> batch;
+    while (*(*source)->next(batch) != Outcome::end) all.insert(all.end(), batch.begin(), batch.end());
+    return all;
+}
+
+Story drifting_story() {
+    Story story;
+    story.seen(7, 0)
+        .at(1)
+        .touch(7, 100, 100, 0)
+        .at(200)
+        .move(7, 0, 2, 190)
+        .at(700)
+        .runtime(7, 2, 670)
+        .at(701)
+        .end();
+    return story;
+}
+
+// What a reader says that has no bytes to show: more damage, less of everything else.
+bool says_damage(const Report& report) {
+    return report.lost.damages > 0 && !report.complete;
+}
+
+} // namespace
+
+TEST_CASE("every field of every event comes back as it was written") {
+    const Temporary file;
+    const auto events = one_of_each();
+    write_trace(file, events);
+    CHECK(read_trace(file.path()) == events);
+}
+
+TEST_CASE("report of the live events and report of the replay are the same, byte for byte") {
+    const Temporary file;
+    const Story story = drifting_story();
+    write_trace(file, story.events, 3);
+    auto source = FileSource::open(file.path());
+    CHECK(render_json(*make_report(**source, {})) == render_json(story.report()));
+}
+
+TEST_CASE("names of any bytes survive") {
+    const Temporary file;
+    std::vector<Event> events = {{5, 1, 2, TaskRename{std::string("\x1b[31m\xff\x00<", 8)}}};
+    write_trace(file, events);
+    CHECK(read_trace(file.path()) == events);
+}
+
+TEST_CASE("a torn tail: what is whole is read, what is missing is said") {
+    const Temporary file;
+    const auto bytes = write_trace(file, drifting_story().events, 5);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+        const Temporary cut(bytes.substr(0, size));
+        auto source = FileSource::open(cut.path());
+        if (!source) {
+            CHECK(size < trace::kFileMagic.size());
+            CHECK_FALSE(source.error().what.empty());
+            continue;
+        }
+        const auto report = make_report(**source, {});
+        REQUIRE(report);
+        CHECK_FALSE(report->complete);
+    }
+}
+
+TEST_CASE("any byte of a trace changed to any other value is noticed, and never crashes") {
+    const Temporary file;
+    const auto bytes = write_trace(file, drifting_story().events, 12);
+    std::size_t unnoticed = 0;
+    std::size_t refused = 0;
+    for (std::size_t at = 0; at < bytes.size(); ++at)
+        for (int flip = 1; flip < 256; ++flip) {
+            std::string damaged = bytes;
+            damaged[at] = static_cast<char>(damaged[at] ^ flip);
+            file.write(damaged);
+            auto source = FileSource::open(file.path());
+            if (!source) {
+                ++refused;
+                continue;
+            }
+            const auto report = make_report(**source, {});
+            unnoticed += !report || !says_damage(*report);
+        }
+    CHECK(unnoticed == 0);
+    CHECK(refused == 0); // one bad byte is never a reason to refuse the whole trace
+}
+
+TEST_CASE("damage in the middle costs the chunk it hits, not what follows") {
+    const Temporary file;
+    auto bytes = write_trace(file, drifting_story().events, 5);
+    const auto second = bytes.find(trace::kChunkMagic, bytes.find(trace::kChunkMagic) + 4);
+    bytes[second + trace::kHeadBytes + 3] ^= 0x40;
+    const Temporary copy(bytes);
+    const auto events = read_trace(copy.path());
+    const auto all = drifting_story().events;
+    std::size_t damages = 0;
+    for (const auto& event : events) damages += std::holds_alternative<Damage>(event.payload);
+    CHECK(damages == 1);
+    CHECK(events.size() == all.size() - 5 + 1);
+    CHECK(events.back() == all.back());
+}
+
+TEST_CASE("a chunk that is gone without a trace is damage too") {
+    const Temporary file;
+    auto bytes = write_trace(file, drifting_story().events, 5);
+    const auto second = bytes.find(trace::kChunkMagic, bytes.find(trace::kChunkMagic) + 4);
+    const auto third = bytes.find(trace::kChunkMagic, second + 4);
+    bytes.erase(second, third - second);
+    const Temporary copy(bytes);
+    auto source = FileSource::open(copy.path());
+    CHECK(says_damage(*make_report(**source, {})));
+}
+
+TEST_CASE("what is no trace is refused with a hint") {
+    const Temporary empty("");
+    const Temporary other("#!/bin/sh\necho a long enough file of another kind\n");
+    for (const auto* file : {&empty, &other}) {
+        const auto source = FileSource::open(file->path());
+        REQUIRE_FALSE(source);
+        CHECK(source.error().what.find("is not a numadrift trace") != std::string::npos);
+        CHECK_FALSE(source.error().hint.empty());
+    }
+    const auto missing = FileSource::open("/nonexistent/x.ndt");
+    REQUIRE_FALSE(missing);
+    CHECK(missing.error().what.find("No such file") != std::string::npos);
+}
+
+TEST_CASE("an event from a newer version: unknown kinds and further fields are skipped") {
+    std::vector<Event> events;
+    std::uint64_t unknown = 0;
+    trace::ChunkEncoder encoder;
+    encoder.add({1, 2, 3, Payload{}}); // number 0: no such kind
+    encoder.add({2, 2, 3, Mark{"known"}});
+    const auto chunk = encoder.finish(0);
+    trace::ChunkHead head;
+    REQUIRE(trace::decode_head(chunk, head));
+    REQUIRE(trace::decode_body(head, std::string_view(chunk).substr(trace::kHeadBytes), events, unknown));
+    CHECK(unknown == 1);
+    REQUIRE(events.size() == 1);
+    CHECK(std::get<Mark>(events[0].payload).text == "known");
+}
+
+TEST_CASE("a trace is private: mode 0600, and a symbolic link is not followed") {
+    const Temporary file("old content");
+    REQUIRE(::chmod(file.path().c_str(), 0644) == 0);
+    write_trace(file, drifting_story().events);
+    struct stat status {};
+    REQUIRE(::stat(file.path().c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+
+    const std::string link = file.path() + ".link";
+    REQUIRE(::symlink(file.path().c_str(), link.c_str()) == 0);
+    const auto writer = trace::Writer::create(link);
+    ::unlink(link.c_str());
+    REQUIRE_FALSE(writer);
+    CHECK(writer.error().hint.find("symbolic link") != std::string::npos);
+}
+
+TEST_CASE("a full disk is a clear error") {
+    auto writer = trace::Writer::create("/dev/full");
+    REQUIRE_FALSE(writer);
+    CHECK(writer.error().what.find("No space left") != std::string::npos);
+    CHECK_FALSE(writer.error().hint.empty());
+}
+
+TEST_CASE("a place that cannot be written is a clear error") {
+    const auto writer = trace::Writer::create("/nonexistent/dir/x.ndt");
+    REQUIRE_FALSE(writer);
+    CHECK(writer.error().what.find("/nonexistent/dir/x.ndt") != std::string::npos);
+    CHECK_FALSE(writer.error().hint.empty());
+}

@@ -1,0 +1,32 @@
+#include "util/text.h"
+
+#include <doctest/doctest.h>
+
+using namespace numadrift;
+
+TEST_CASE("hostile bytes become visible text, good text stays") {
+    CHECK(printable("plain-name_1") == "plain-name_1");
+    CHECK(printable("\x1b[2J") == "\\x1b[2J");
+    CHECK(printable("a\tb\n") == "a\\x09b\\x0a");
+    CHECK(printable("gr\xc3\xbc\xc3\x9f") == "gr\xc3\xbc\xc3\x9f");
+    CHECK(printable("\xc3") == "\\xc3");
+    CHECK(printable("\xc0\xaf") == "\\xc0\\xaf"); // overlong
+    CHECK(printable("\xc2\x9b"
+                    "31m") == "\\xc2\\x9b31m");            // C1: a terminal obeys it
+    CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80"); // surrogate
+    CHECK(printable("\xf0\x9f\x98\x80") == "\xf0\x9f\x98\x80");
+}
+
+TEST_CASE("durations, sizes, counts and shares for people") {
+    CHECK(duration_text(950) == "950 ns");
+    CHECK(duration_text(12'300'000) == "12.3 ms");
+    CHECK(duration_text(4.21e9) == "4.21 s");
+    CHECK(duration_text(200e9) == "3 min 20 s");
+    CHECK(size_text(12) == "12 B");
+    CHECK(size_text(3481) == "3.4 KiB");
+    CHECK(count_text(0) == "0");
+    CHECK(count_text(999) == "999");
+    CHECK(count_text(1234567) == "1,234,567");
+    CHECK(share_text(0.83) == "83 %");
+    CHECK(share_text(0.996) == "99.6 %");
+}

@@ -1,0 +1,199 @@
+#include "analysis/locality.h"
+
+#include <algorithm>
+
+namespace numadrift {
+
+void Profile::add(Node node, std::int64_t pages) {
+    pages_[node] += pages;
+    total_ += pages;
+}
+
+double Profile::weight(Node node) const {
+    const auto found = pages_.find(node);
+    if (found == pages_.end() || total_ <= 0) return 0;
+    return static_cast<double>(std::max<std::int64_t>(found->second, 0)) / static_cast<double>(total_);
+}
+
+std::map<Node, double> Profile::weights() const {
+    std::map<Node, double> shares;
+    for (const auto& [node, pages] : pages_)
+        if (pages > 0) shares[node] = weight(node);
+    return shares;
+}
+
+std::optional<Node> Profile::home(const Thresholds& thresholds) const {
+    if (total_ < thresholds.evidence_pages) return std::nullopt;
+    for (const auto& [node, pages] : pages_)
+        if (weight(node) >= thresholds.home_share) return node;
+    return std::nullopt;
+}
+
+Standing Profile::standing(Node on, const Thresholds& thresholds) const {
+    if (on == kNoNode || total_ < thresholds.evidence_pages) return Standing::unknown;
+    const auto at = home(thresholds);
+    if (!at) return Standing::spread;
+    if (on == *at) return Standing::home;
+    return weight(on) <= thresholds.away_share ? Standing::away : Standing::spread;
+}
+
+std::optional<double> Locality::locality() const {
+    if (profiled_cpu_ns == 0) return std::nullopt;
+    return 1.0 - remote_cpu_ns / static_cast<double>(profiled_cpu_ns);
+}
+
+namespace {
+
+// The state of the walk: it advances from one change to the next.
+class Walker {
+public:
+    Walker(const ThreadTrack& track, const Topology& topology, const Thresholds& thresholds)
+        : track_(track), topology_(topology), thresholds_(thresholds), steps_(track.weights.steps()) {}
+
+    Locality walk() {
+        take_steps(track_.begin_ns);
+        for (const Stretch& stretch : track_.stretches) walk_stretch(stretch);
+        // What becomes known or moves after the last look still is the profile at the end.
+        take_steps(UINT64_MAX);
+        if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
+        close_away(track_.end_ns, true);
+        drop_intervals_never_run_in();
+        return std::move(result_);
+    }
+
+private:
+    void walk_stretch(const Stretch& stretch);
+    void run(std::uint64_t begin_ns, std::uint64_t end_ns, std::uint64_t ran_ns);
+    bool take_steps(std::uint64_t until_ns);
+    void settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move);
+    void close_away(std::uint64_t time_ns, bool still_open);
+    void drop_intervals_never_run_in();
+    const CpuMoveRecord* move_at(std::uint64_t time_ns);
+
+    const ThreadTrack& track_;
+    const Topology& topology_;
+    const Thresholds& thresholds_;
+    const std::vector<WeightStep> steps_;
+    std::size_t next_step_ = 0;
+    std::size_t next_move_ = 0;
+    Node on_ = kNoNode;
+    Standing standing_ = Standing::unknown;
+    bool is_away_ = false;
+    Locality result_;
+};
+
+// Applies the steps up to a time; says whether pages moved among them.
+bool Walker::take_steps(std::uint64_t until_ns) {
+    bool moved = false;
+    while (next_step_ < steps_.size() && steps_[next_step_].time_ns <= until_ns) {
+        const WeightStep& step = steps_[next_step_++];
+        result_.profile.add(step.node, step.pages);
+        moved |= step.by_page_move;
+    }
+    return moved;
+}
+
+// The move that brought it to where it is at this time: several may follow before it runs.
+const CpuMoveRecord* Walker::move_at(std::uint64_t time_ns) {
+    const CpuMoveRecord* last = nullptr;
+    while (next_move_ < track_.moves.size() && track_.moves[next_move_].time_ns <= time_ns)
+        last = &track_.moves[next_move_++];
+    return last;
+}
+
+void Walker::walk_stretch(const Stretch& stretch) {
+    on_ = stretch.node;
+    const CpuMoveRecord* move = move_at(stretch.begin_ns);
+    settle(stretch.begin_ns, move, take_steps(stretch.begin_ns) && !move);
+
+    std::uint64_t at_ns = stretch.begin_ns;
+    std::uint64_t ran_so_far = 0;
+    const std::uint64_t length_ns = stretch.end_ns - stretch.begin_ns;
+    const auto ran_until = [&](std::uint64_t time_ns) {
+        return length_ns == 0 ? stretch.ran_ns
+                              : static_cast<std::uint64_t>(static_cast<double>(stretch.ran_ns) *
+                                                           static_cast<double>(time_ns - stretch.begin_ns) /
+                                                           static_cast<double>(length_ns));
+    };
+    while (next_step_ < steps_.size() && steps_[next_step_].time_ns < stretch.end_ns) {
+        const std::uint64_t time_ns = steps_[next_step_].time_ns;
+        run(at_ns, time_ns, ran_until(time_ns) - ran_so_far);
+        ran_so_far = ran_until(time_ns);
+        at_ns = time_ns;
+        settle(time_ns, nullptr, take_steps(time_ns));
+    }
+    run(at_ns, stretch.end_ns, stretch.ran_ns - ran_so_far);
+}
+
+// Books CPU time under the present node and profile.
+void Walker::run(std::uint64_t begin_ns, std::uint64_t end_ns, std::uint64_t ran_ns) {
+    if (result_.spans.empty() || result_.spans.back().standing != standing_ ||
+        result_.spans.back().end_ns != begin_ns || (result_.spans.back().ran_ns == 0) != (ran_ns == 0))
+        result_.spans.push_back({begin_ns, end_ns, standing_, ran_ns});
+    else {
+        result_.spans.back().end_ns = end_ns;
+        result_.spans.back().ran_ns += ran_ns;
+    }
+    if (ran_ns == 0) return;
+    result_.total_cpu_ns += ran_ns;
+    result_.standing_cpu_ns[standing_] += ran_ns;
+    if (on_ == kNoNode) {
+        result_.unattributed_cpu_ns += ran_ns;
+        return;
+    }
+    result_.cpu_ns[on_] += ran_ns;
+    if (is_away_) result_.away.back().cpu_ns += ran_ns;
+    if (standing_ == Standing::unknown) return;
+
+    result_.profiled_cpu_ns += ran_ns;
+    const auto ran = static_cast<double>(ran_ns);
+    const Profile& profile = result_.profile;
+    result_.remote_cpu_ns += ran * (1 - profile.weight(on_));
+    for (const auto& [node, weight] : profile.weights())
+        result_.distance_cost_ns +=
+            ran * weight *
+            (static_cast<double>(topology_.distance(on_, node)) / topology_.distance(on_, on_) - 1);
+}
+
+// After a change at this time: does an away interval begin or end?
+void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move) {
+    standing_ = result_.profile.standing(on_, thresholds_);
+    result_.last_standing = standing_;
+    if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
+    if (standing_ != Standing::away) return close_away(time_ns, false);
+    if (is_away_ && result_.away.back().to == on_) return;
+    close_away(time_ns, false); // moved on, still away: another interval, with its own cause
+
+    is_away_ = true;
+    AwayInterval& interval = result_.away.emplace_back();
+    interval.from = *result_.home;
+    interval.to = on_;
+    interval.start_ns = time_ns;
+    if (move && topology_.local_memory_node(move->from) != on_) {
+        interval.opening = Opening::cpu_move;
+        interval.start_ns = move->time_ns;
+        interval.cause = move->cause;
+        interval.by = move->by;
+        interval.by_comm = move->by_comm;
+    } else if (by_page_move) interval.opening = Opening::page_move;
+}
+
+void Walker::close_away(std::uint64_t time_ns, bool still_open) {
+    if (!is_away_) return;
+    is_away_ = false;
+    result_.away.back().end_ns = std::max(time_ns, result_.away.back().start_ns);
+    result_.away.back().open = still_open;
+}
+
+// Moved away and on again, or back, before it ran: it was never away in any sense that costs.
+void Walker::drop_intervals_never_run_in() {
+    std::erase_if(result_.away, [](const AwayInterval& interval) { return interval.cpu_ns == 0; });
+}
+
+} // namespace
+
+Locality walk(const ThreadTrack& track, const Topology& topology, const Thresholds& thresholds) {
+    return Walker(track, topology, thresholds).walk();
+}
+
+} // namespace numadrift

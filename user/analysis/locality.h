@@ -1,0 +1,83 @@
+// Walks one thread's timeline: at each moment, where it is and where its memory is. Gives CPU time
+// per node, remote CPU time, locality, and the intervals it was away from its memory.
+#pragma once
+
+#include "analysis/thresholds.h"
+#include "timeline/timeline.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace numadrift {
+
+enum class Standing { unknown, spread, home, away };
+
+// Weights per node at one moment.
+class Profile {
+public:
+    void add(Node node, std::int64_t pages);
+
+    std::int64_t pages() const { return total_; }
+    double weight(Node node) const; // share of the pages; 0 where nothing is known
+    std::map<Node, double> weights() const;
+
+    // The node that holds enough of it; none if it is spread or too little is known.
+    std::optional<Node> home(const Thresholds& thresholds) const;
+    Standing standing(Node on, const Thresholds& thresholds) const;
+
+private:
+    std::map<Node, std::int64_t> pages_;
+    std::int64_t total_ = 0;
+};
+
+enum class Opening {
+    cpu_move,  // the thread was moved off its home
+    page_move, // its memory was moved away from it
+    neither,   // it was so when it became known
+};
+
+struct AwayInterval {
+    Node from = kNoNode; // home
+    Node to = kNoNode;   // where it ran instead
+    std::uint64_t start_ns = 0;
+    std::uint64_t end_ns = 0;
+    bool open = false; // still so at the end of the thread or trace
+    std::uint64_t cpu_ns = 0;
+    Opening opening = Opening::neither;
+    std::uint8_t cause = ND_CAUSE_unknown;
+    Tid by{};
+    std::string by_comm;
+    std::vector<std::string> uncorrected; // why NUMA balancing did not bring it back
+};
+
+// A piece of time of one standing, for the picture.
+struct StandingSpan {
+    std::uint64_t begin_ns = 0;
+    std::uint64_t end_ns = 0;
+    Standing standing = Standing::unknown;
+    std::uint64_t ran_ns = 0;
+};
+
+struct Locality {
+    std::map<Node, std::uint64_t> cpu_ns;  // by node it ran on
+    std::uint64_t unattributed_cpu_ns = 0; // it ran, but events were lost: nobody knows where
+    std::uint64_t total_cpu_ns = 0;
+    std::uint64_t profiled_cpu_ns = 0; // of it, while its profile was known
+    double remote_cpu_ns = 0;
+    double distance_cost_ns = 0;
+    std::map<Standing, std::uint64_t> standing_cpu_ns;
+    Profile profile;          // at the end
+    std::optional<Node> home; // at the end or, if there is none then, the last it had
+    Standing last_standing = Standing::unknown;
+    std::vector<AwayInterval> away; // those it ran in
+    std::vector<StandingSpan> spans;
+
+    // Share of profiled CPU time times weight; none while nothing is known.
+    std::optional<double> locality() const;
+};
+
+Locality walk(const ThreadTrack& track, const Topology& topology, const Thresholds& thresholds);
+
+} // namespace numadrift

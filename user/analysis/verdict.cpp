@@ -1,0 +1,65 @@
+#include "analysis/verdict.h"
+
+namespace numadrift {
+namespace {
+
+std::uint64_t away_cpu_ns(const Locality& locality) {
+    std::uint64_t sum = 0;
+    for (const auto& interval : locality.away) sum += interval.cpu_ns;
+    return sum;
+}
+
+std::uint64_t away_cpu_ns(const Locality& locality, Opening opening) {
+    std::uint64_t sum = 0;
+    for (const auto& interval : locality.away)
+        if (interval.opening == opening) sum += interval.cpu_ns;
+    return sum;
+}
+
+std::uint64_t cpu_in(const Locality& locality, Standing standing) {
+    const auto found = locality.standing_cpu_ns.find(standing);
+    return found == locality.standing_cpu_ns.end() ? 0 : found->second;
+}
+
+} // namespace
+
+std::string_view verdict_name(Verdict verdict) {
+    switch (verdict) {
+    case Verdict::drifted: return "drifted";
+    case Verdict::returned: return "returned";
+    case Verdict::misplaced: return "misplaced";
+    case Verdict::deserted: return "deserted";
+    case Verdict::home: return "home";
+    case Verdict::spread: return "spread";
+    case Verdict::idle: return "idle";
+    case Verdict::unknown: return "unknown";
+    }
+    return "unknown";
+}
+
+Verdict judge(const Locality& locality, const Topology& topology, const Thresholds& thresholds) {
+    if (locality.total_cpu_ns < thresholds.idle_cpu_ns) return Verdict::idle;
+    if (topology.nodes_with_memory() == 1) return Verdict::home; // there is nowhere else to be
+    if (locality.profiled_cpu_ns == 0) return Verdict::unknown;
+
+    const auto is_noticeable = [&](std::uint64_t ns) {
+        return ns >= thresholds.drift_cpu_ns &&
+               static_cast<double>(ns) >=
+                   thresholds.drift_cpu_share * static_cast<double>(locality.total_cpu_ns);
+    };
+    const std::uint64_t away_ns = away_cpu_ns(locality);
+    const Verdict moved_off = locality.last_standing == Standing::home ? Verdict::returned : Verdict::drifted;
+    if (is_noticeable(away_cpu_ns(locality, Opening::cpu_move))) return moved_off;
+    if (is_noticeable(away_cpu_ns(locality, Opening::page_move))) return Verdict::deserted;
+    if (is_noticeable(away_ns)) {
+        // It ran at home and away: it was moved, though nobody saw it (loss), or bit by bit.
+        return cpu_in(locality, Standing::home) == 0 ? Verdict::misplaced : moved_off;
+    }
+    const std::uint64_t known_ns =
+        cpu_in(locality, Standing::home) + cpu_in(locality, Standing::spread) + away_ns;
+    if (known_ns * 2 < locality.total_cpu_ns) return Verdict::unknown;
+    return cpu_in(locality, Standing::spread) > cpu_in(locality, Standing::home) ? Verdict::spread
+                                                                                 : Verdict::home;
+}
+
+} // namespace numadrift

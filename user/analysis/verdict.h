@@ -1,0 +1,30 @@
+// One word for a thread, from its walk: the definitions of the README's "how to read it".
+#pragma once
+
+#include "analysis/locality.h"
+
+#include <string_view>
+
+namespace numadrift {
+
+enum class Verdict {
+    drifted,   // had a home, was moved off it, spent noticeable CPU time away, and is not home again
+    returned,  // drifted, and is home again (or its memory came after it)
+    misplaced, // never ran at home in the window: its memory was born elsewhere
+    deserted,  // its memory was moved away from it
+    home,
+    spread,
+    idle,
+    unknown,
+};
+
+std::string_view verdict_name(Verdict verdict);
+
+// Did the thread migrate away from its memory in this window?
+constexpr bool migrated_away(Verdict verdict) {
+    return verdict == Verdict::drifted || verdict == Verdict::returned;
+}
+
+Verdict judge(const Locality& locality, const Topology& topology, const Thresholds& thresholds);
+
+} // namespace numadrift

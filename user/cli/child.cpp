@@ -1,0 +1,70 @@
+#include "cli/child.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace numadrift::cli {
+namespace {
+
+// In the child: only what is safe after fork.
+[[noreturn]] void wait_and_exec(int gate, char* const* arguments) {
+    char word = 0;
+    ssize_t got = 0;
+    do got = ::read(gate, &word, 1);
+    while (got < 0 && errno == EINTR);
+    if (got != 1) ::_exit(0);
+    ::signal(SIGPIPE, SIG_DFL);
+    ::execvp(arguments[0], arguments);
+    const char* why = std::strerror(errno);
+    static constexpr char kWho[] = "numadrift: cannot run the command: ";
+    if (::write(STDERR_FILENO, kWho, sizeof kWho - 1) < 0 ||
+        ::write(STDERR_FILENO, why, std::strlen(why)) < 0 || ::write(STDERR_FILENO, "\n", 1) < 0)
+        ::_exit(126);
+    ::_exit(127);
+}
+
+} // namespace
+
+Result<Child> Child::spawn(const std::vector<std::string>& command) {
+    std::vector<std::string> words = command;
+    std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
+    for (auto& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+        return Error{fmt::format("cannot make a pipe: {}", errno_text(errno)), {}};
+    Fd reader(ends[0]);
+    Fd writer(ends[1]);
+    const pid_t pid = ::fork();
+    if (pid < 0) return Error{fmt::format("cannot start {}: {}", command.front(), errno_text(errno)), {}};
+    if (pid == 0) {
+        writer.reset();
+        wait_and_exec(reader.get(), arguments.data());
+    }
+    return Child(pid, std::move(writer));
+}
+
+Child::~Child() {
+    gate_.reset();
+}
+
+void Child::release() {
+    if (::write(gate_.get(), "g", 1) != 1) errno = 0; // it was killed meanwhile: ended() tells
+    gate_.reset();
+}
+
+std::optional<std::string> Child::ended() {
+    int status = 0;
+    if (pid_ < 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+    pid_ = -1;
+    if (WIFSIGNALED(status)) return fmt::format("was ended by signal {}", WTERMSIG(status));
+    return fmt::format("exited with status {}", WEXITSTATUS(status));
+}
+
+} // namespace numadrift::cli

@@ -1,0 +1,23 @@
+// The verbs of the command line, one file each. A verb reads its options, does its work and
+// answers the exit status; errors go back to main, which prints them.
+#pragma once
+
+#include "util/result.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace numadrift::cli {
+
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitDrifted = 3;
+
+using Run = std::function<Result<int>()>;
+
+// Each adds its verb to the program and answers what to run when it was given.
+Run add_record(CLI::App& app);
+Run add_report(CLI::App& app);
+Run add_doctor(CLI::App& app);
+
+} // namespace numadrift::cli

@@ -1,0 +1,58 @@
+#include "cli/cli.h"
+#include "cli/report_options.h"
+#include "report/json.h"
+#include "report/text.h"
+#include "source/file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <fmt/core.h>
+
+namespace numadrift::cli {
+
+void add_report_options(CLI::App& verb, const std::shared_ptr<ReportOptions>& options) {
+    verb.add_flag("--json", options->json, "Print the report as JSON (schema numadrift.report/1)");
+    verb.add_flag("--check", options->check, "Exit with 3 if a thread migrated away from its memory");
+    verb.add_option("--top", options->top, "Threads told one by one")->capture_default_str();
+    verb.add_option("--min-evidence", options->thresholds.evidence_pages,
+                    "Pages that must be known of a thread before its home is")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    verb.add_option_function<double>(
+            "--min-away-ms",
+            [options](const double& ms) {
+                options->thresholds.drift_cpu_ns = static_cast<std::uint64_t>(ms * 1e6);
+            },
+            "CPU time away from home that makes a thread drift [50]")
+        ->check(CLI::Range(0.0, 1e9));
+    verb.add_option("--min-away-share", options->thresholds.drift_cpu_share,
+                    "… and the share of its CPU time")
+        ->capture_default_str();
+}
+
+Result<int> print_report(const std::string& file, const ReportOptions& options) {
+    auto source = FileSource::open(file);
+    if (!source) return source.error();
+    const auto report = make_report(**source, options.thresholds);
+    if (!report) return report.error();
+    const std::string text = options.json ? render_json(*report) : render_text(*report, {options.top, file});
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+        return Error{fmt::format("cannot write to stdout: {}", errno_text(errno)), {}};
+    return options.check && report->drifted > 0 ? kExitDrifted : 0;
+}
+
+Run add_report(CLI::App& app) {
+    CLI::App* verb =
+        app.add_subcommand("report", "Say from a trace which threads migrated away from their memory");
+    verb->footer("Examples:\n"
+                 "  numadrift report db.ndt\n"
+                 "  numadrift report db.ndt --json | jq '.threads[] | select(.verdict==\"drifted\")'\n"
+                 "  numadrift report db.ndt --check    # exit status 3 if a thread drifted");
+    auto file = std::make_shared<std::string>();
+    auto options = std::make_shared<ReportOptions>();
+    verb->add_option("FILE", *file, "Trace, as written by record")->required();
+    add_report_options(*verb, options);
+    return [file, options] { return print_report(*file, *options); };
+}
+
+} // namespace numadrift::cli

@@ -1,0 +1,33 @@
+// Parses the command line, runs a verb, prints its error.
+#include "cli/cli.h"
+
+#include <csignal>
+#include <cstdio>
+#include <fmt/core.h>
+#include <map>
+
+int main(int argc, char** argv) {
+    using namespace numadrift;
+    std::signal(SIGPIPE, SIG_IGN); // a closed pipe is an error to report, not a silent end
+
+    CLI::App app("Records which threads migrated away from their memory: when, for how long, why.",
+                 "numadrift");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "numadrift " NUMADRIFT_VERSION);
+    app.footer("Start here:\n"
+               "  numadrift doctor            what will work on this machine\n"
+               "  numadrift record -p PID     record a process until Ctrl-C, then say what happened");
+    const std::map<std::string, cli::Run> verbs = {
+        {"record", cli::add_record(app)}, {"report", cli::add_report(app)}, {"doctor", cli::add_doctor(app)}};
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int status = app.exit(error);
+        return status == 0 ? 0 : cli::kExitUsage;
+    }
+    const auto status = verbs.at(app.get_subcommands().front()->get_name())();
+    if (status) return *status;
+    fmt::print(stderr, "numadrift: {}\n", status.error().what);
+    if (!status.error().hint.empty()) fmt::print(stderr, "hint: {}\n", status.error().hint);
+    return status.error().usage ? cli::kExitUsage : cli::kExitFailed;
+}

@@ -1,0 +1,28 @@
+// The host's topology from sysfs. `root` stands before /sys, so that tests feed trees.
+#pragma once
+
+#include "timeline/topology.h"
+#include "util/result.h"
+
+#include <string>
+#include <vector>
+
+namespace numadrift::probe {
+
+// "0-3,8" as numbers; empty for nonsense. Bounded: hostile input makes at most 65,536.
+std::vector<std::uint32_t> parse_cpu_list(std::string_view list);
+
+// A kernel without NUMA is one node 0 with all CPUs. Error: not even the CPUs can be told.
+Result<Topology> read_topology(const std::string& root);
+
+struct PfnRange {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    Node node = kNoNode;
+};
+
+// Which page frames are on which node, by memory block; merged, in order. Empty where sysfs does
+// not tell (no memory hotplug in this kernel) and there is more than one node.
+std::vector<PfnRange> read_pfn_ranges(const std::string& root);
+
+} // namespace numadrift::probe

@@ -1,0 +1,184 @@
+#include "report/json.h"
+
+#include <cmath>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+namespace numadrift {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string key(Node node) {
+    return fmt::format("{}", raw(node));
+}
+
+Json node_or_null(const std::optional<Node>& node) {
+    return node && *node != kNoNode ? Json(raw(*node)) : Json(nullptr);
+}
+
+// Shares to four digits: more would be noise, and differ between machines.
+double rounded(double value) {
+    return std::round(value * 10000) / 10000;
+}
+
+template <class Value> Json by_node(const std::map<Node, Value>& values) {
+    Json object = Json::object();
+    for (const auto& [node, value] : values) {
+        if constexpr (std::is_floating_point_v<Value>) object[key(node)] = rounded(value);
+        else object[key(node)] = value;
+    }
+    return object;
+}
+
+Json counts_by_kind(const std::map<std::uint32_t, std::uint64_t>& counts) {
+    Json object = Json::object();
+    for (const auto& [kind, count] : counts) object[kind_name(kind)] = count;
+    return object;
+}
+
+Json trace_json(const Report& report) {
+    Json sources = Json::object();
+    Json limits = Json::object();
+    for (const auto& state : report.sources) {
+        sources[state.source] = state.on ? "on" : "off: " + state.why;
+        if (!state.limits.empty()) limits[state.source] = state.limits;
+    }
+    Json trace{{"start_unix_ns", report.trace.start_unix_ns},
+               {"start_monotonic_ns", report.start_monotonic_ns},
+               {"duration_ns", report.duration_ns},
+               {"host", report.trace.host},
+               {"kernel", report.trace.kernel},
+               {"version", report.trace.version},
+               {"complete", report.complete},
+               {"finished", report.finished},
+               {"targets", report.targets}};
+    trace["numa_balancing"] =
+        report.trace.numa_balancing < 0 ? Json(nullptr) : Json(report.trace.numa_balancing);
+    trace["sources"] = sources;
+    trace["limits"] = limits;
+    trace["events"] = counts_by_kind(report.events);
+    trace["lost"] = counts_by_kind(report.lost.events);
+    trace["missed_runs"] = report.missed_runs;
+    trace["damaged"] = {{"places", report.lost.damages}, {"bytes", report.lost.damaged_bytes}};
+    trace["sampled"] = Json::array();
+    return trace;
+}
+
+Json topology_json(const Report& report) {
+    Json nodes = Json::array();
+    for (const auto& [node, info] : report.topology.nodes) {
+        Json cpus = Json::array();
+        for (const Cpu cpu : report.topology.cpus_of(node)) cpus.push_back(raw(cpu));
+        nodes.push_back({{"id", raw(node)},
+                         {"cpus", cpus},
+                         {"memory_bytes", info.memory_bytes},
+                         {"distances", by_node(info.distances)}});
+    }
+    return {{"nodes", nodes}, {"notes", report.notes}};
+}
+
+Json overhead_json(const Report& report) {
+    const Overhead& cost = report.overhead;
+    Json overhead{{"bpf_ns", cost.bpf_ns > 0 ? Json(cost.bpf_ns) : Json(nullptr)},
+                  {"reader_cpu_ns", cost.reader_cpu_ns},
+                  {"query_ns", cost.query_ns}};
+    const auto all = static_cast<double>(cost.bpf_ns + cost.reader_cpu_ns);
+    overhead["share_of_one_cpu"] =
+        report.duration_ns > 0 ? Json(rounded(all / static_cast<double>(report.duration_ns))) : Json(nullptr);
+    return overhead;
+}
+
+Json away_json(const AwayInterval& interval) {
+    Json away{{"from", raw(interval.from)},
+              {"to", raw(interval.to)},
+              {"start_ns", interval.start_ns},
+              {"end_ns", interval.end_ns},
+              {"open", interval.open},
+              {"cpu_ns", interval.cpu_ns},
+              {"cause", interval.opening == Opening::page_move ? "page_move" : cause_name(interval.cause)}};
+    away["by"] =
+        raw(interval.by) == 0 ? Json(nullptr) : Json{{"tid", raw(interval.by)}, {"comm", interval.by_comm}};
+    away["uncorrected"] = interval.uncorrected;
+    return away;
+}
+
+Json thread_json(const ThreadReport& thread) {
+    const Locality& locality = thread.locality;
+    Json away = Json::array();
+    for (const auto& interval : locality.away) away.push_back(away_json(interval));
+    Json evidence{{"hint", thread.evidence_hint}, {"first_touch", thread.evidence_first_touch}};
+    const auto share = locality.locality();
+    return {
+        {"pid", raw(thread.pid)},
+        {"tid", raw(thread.tid)},
+        {"comm", thread.comm},
+        {"verdict", verdict_name(thread.verdict)},
+        {"home", node_or_null(locality.home)},
+        {"profile",
+         {{"weights", by_node(locality.profile.weights())},
+          {"evidence", evidence},
+          {"confidence", rounded(thread.confidence)}}},
+        {"begin_ns", thread.begin_ns},
+        {"end_ns", thread.end_ns},
+        {"cpu_ns", by_node(locality.cpu_ns)},
+        {"cpu_unattributed_ns", locality.unattributed_cpu_ns},
+        {"locality", share ? Json(rounded(*share)) : Json(nullptr)},
+        {"remote_cpu_ns", share ? Json(std::llround(std::min(locality.remote_cpu_ns, 9e18))) : Json(nullptr)},
+        {"distance_cost_ns",
+         share ? Json(std::llround(std::min(locality.distance_cost_ns, 9e18))) : Json(nullptr)},
+        {"moves",
+         {{"cross_node", thread.moves_cross_node},
+          {"cross_llc", thread.moves_cross_llc},
+          {"same_llc", thread.moves_same_llc},
+          {"missed", thread.missed_moves}}},
+        {"faults", by_node(thread.faults)},
+        {"hint_faults", by_node(thread.hint_faults)},
+        {"away", away}};
+}
+
+Json memory_json(const Report& report) {
+    Json moved = Json::array();
+    for (const auto& move : report.page_moves)
+        moved.push_back({{"start_ns", move.begin_ns},
+                         {"from", node_or_null(move.from)},
+                         {"to", node_or_null(move.to)},
+                         {"pages", move.pages},
+                         {"reason", reason_name(move.reason)}});
+    return {{"moved", moved}, {"residency", Json::array()}};
+}
+
+Json thresholds_json(const Thresholds& limits) {
+    return {{"home_share", rounded(limits.home_share)},  {"away_share", rounded(limits.away_share)},
+            {"drift_cpu_share", limits.drift_cpu_share}, {"drift_cpu_ns", limits.drift_cpu_ns},
+            {"idle_cpu_ns", limits.idle_cpu_ns},         {"evidence_pages", limits.evidence_pages}};
+}
+
+} // namespace
+
+std::string render_json(const Report& report) {
+    Json threads = Json::array();
+    for (const auto& thread : report.threads) threads.push_back(thread_json(thread));
+    Json advice = Json::array();
+    for (const auto& item : report.advice)
+        advice.push_back({{"text", item.text}, {"command", item.command}, {"why", item.why}});
+    Json summary{{"threads", report.threads.size()},
+                 {"drifted", report.drifted},
+                 {"still_away", report.still_away},
+                 {"cpu_ns", report.cpu_ns},
+                 {"remote_cpu_ns", report.remote_cpu_ns},
+                 {"locality", report.locality ? Json(rounded(*report.locality)) : Json(nullptr)},
+                 {"text", report.summary}};
+    const Json document{{"schema", "numadrift.report/1"},
+                        {"trace", trace_json(report)},
+                        {"topology", topology_json(report)},
+                        {"overhead", overhead_json(report)},
+                        {"thresholds", thresholds_json(report.thresholds)},
+                        {"summary", summary},
+                        {"threads", threads},
+                        {"memory", memory_json(report)},
+                        {"advice", advice}};
+    return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+} // namespace numadrift

@@ -1,0 +1,177 @@
+#include "report/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/core.h>
+
+namespace numadrift {
+namespace {
+
+// Half sure at this many pages (256 KiB), nearly sure at a hundred times as many.
+constexpr double kHalfSurePages = 64;
+
+// What NUMA balancing was told or did in the interval, if it could have brought the thread back.
+std::vector<std::string> why_uncorrected(const AwayInterval& interval, const ThreadTrack& track,
+                                         int numa_balancing) {
+    if (numa_balancing < 0) return {"this kernel has no NUMA balancing"};
+    if (numa_balancing == 0) return {"NUMA balancing is off (kernel.numa_balancing=0)"};
+    std::size_t stick = 0;
+    std::size_t skip_vma = 0;
+    std::size_t skip_cpuset = 0;
+    const auto first =
+        std::ranges::lower_bound(track.decisions, interval.start_ns, {}, &DecisionRecord::time_ns);
+    for (auto at = first; at != track.decisions.end() && at->time_ns <= interval.end_ns; ++at) {
+        const DecisionRecord& decision = *at;
+        stick += decision.decision == ND_DECISION_stick;
+        skip_vma += decision.decision == ND_DECISION_skip_vma;
+        skip_cpuset += decision.decision == ND_DECISION_skip_cpuset;
+    }
+    std::vector<std::string> reasons;
+    if (stick > 0) reasons.push_back(fmt::format("NUMA balancing found no better CPU ({} times)", stick));
+    if (skip_cpuset > 0) reasons.emplace_back("its cpuset allows NUMA balancing one memory node only");
+    if (skip_vma > 0) reasons.push_back(fmt::format("NUMA balancing skipped mappings ({} times)", skip_vma));
+    return reasons;
+}
+
+ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, const Thresholds& thresholds) {
+    ThreadReport thread;
+    thread.pid = track.pid;
+    thread.tid = track.tid;
+    thread.comm = track.comm;
+    thread.begin_ns = track.begin_ns;
+    thread.end_ns = track.end_ns;
+    thread.locality = walk(track, timeline.topology, thresholds);
+    for (AwayInterval& interval : thread.locality.away)
+        interval.uncorrected = why_uncorrected(interval, track, timeline.begin.numa_balancing);
+    thread.verdict = judge(thread.locality, timeline.topology, thresholds);
+    const auto pages = static_cast<double>(std::max<std::int64_t>(thread.locality.profile.pages(), 0));
+    thread.confidence = pages / (pages + kHalfSurePages);
+    thread.faults = track.touched_pages;
+    thread.hint_faults = track.hinted_pages;
+    thread.evidence_hint = track.evidence_hinted;
+    thread.evidence_first_touch = track.evidence_touched;
+    thread.moves_cross_node = track.moves.size();
+    thread.moves_cross_llc = track.moves_cross_llc;
+    thread.moves_same_llc = track.moves_same_llc;
+    thread.missed_moves = track.missed_moves;
+    return thread;
+}
+
+std::vector<std::string> notes_on(const Topology& topology) {
+    std::vector<std::string> notes;
+    if (topology.nodes.empty()) notes.emplace_back("the trace does not tell the topology: nodes are unknown");
+    else if (topology.nodes_with_memory() == 0) notes.emplace_back("the trace tells of no node with memory");
+    for (const auto& [node, info] : topology.nodes) {
+        if (info.memory_bytes == 0)
+            notes.push_back(
+                fmt::format("node {} has no memory: local means the nearest node that has", raw(node)));
+        else if (topology.cpus_of(node).empty())
+            notes.push_back(
+                fmt::format("node {} has memory but no CPUs: no thread can be at home there", raw(node)));
+    }
+    return notes;
+}
+
+std::string threads_in_words(std::size_t count) {
+    return count == 1 ? "1 thread" : fmt::format("{} threads", count);
+}
+
+std::string summarize(const Report& report) {
+    std::size_t unknown = 0;
+    std::size_t misplaced = 0;
+    std::size_t deserted = 0;
+    for (const auto& thread : report.threads) {
+        unknown += thread.verdict == Verdict::unknown;
+        misplaced += thread.verdict == Verdict::misplaced;
+        deserted += thread.verdict == Verdict::deserted;
+    }
+    if (report.threads.empty()) return "No thread of the target was seen: nothing can be said.";
+    if (report.topology.nodes_with_memory() == 1)
+        return fmt::format("This machine has one NUMA node: no thread can be away from its memory. Seen: {}.",
+                           threads_in_words(report.threads.size()));
+    std::string text;
+    if (report.drifted == 0)
+        text = fmt::format("None of {} was seen to migrate away from its memory.",
+                           threads_in_words(report.threads.size()));
+    else
+        text = fmt::format("{} of {} migrated away from {} memory{}.", report.drifted,
+                           threads_in_words(report.threads.size()), report.drifted == 1 ? "its" : "their",
+                           report.still_away == report.drifted ? ""
+                           : report.still_away == 0
+                               ? (report.drifted == 1 ? " and is home again" : " and are home again")
+                               : fmt::format("; {} still away", report.still_away));
+    if (misplaced > 0)
+        text += fmt::format(" {} never ran where {} memory is.", misplaced, misplaced == 1 ? "its" : "their");
+    if (deserted > 0)
+        text += fmt::format(" {} had {} memory moved away.", deserted, deserted == 1 ? "its" : "their");
+    if (unknown > 0) text += fmt::format(" Of {} too little is known.", unknown);
+    return text;
+}
+
+void add_up(Report& report) {
+    double remote_ns = 0;
+    std::uint64_t profiled_ns = 0;
+    for (const auto& thread : report.threads) {
+        report.cpu_ns += thread.locality.total_cpu_ns;
+        remote_ns += thread.locality.remote_cpu_ns;
+        profiled_ns += thread.locality.profiled_cpu_ns;
+        report.drifted += migrated_away(thread.verdict);
+        report.still_away += thread.verdict == Verdict::drifted;
+    }
+    report.remote_cpu_ns = static_cast<std::uint64_t>(std::llround(std::min(remote_ns, 9e18)));
+    if (profiled_ns > 0) report.locality = 1.0 - remote_ns / static_cast<double>(profiled_ns);
+}
+
+} // namespace
+
+Result<Report> make_report(Source& source, const Thresholds& thresholds) {
+    Timeline timeline;
+    std::vector<Event> events;
+    for (;;) {
+        const auto outcome = source.next(events);
+        if (!outcome) return outcome.error();
+        if (*outcome == Outcome::end) break;
+        for (const Event& event : events) timeline.apply(event);
+    }
+    timeline.finish();
+
+    Report report;
+    report.trace = timeline.begin;
+    report.start_monotonic_ns = timeline.begin_ns();
+    report.duration_ns = timeline.duration_ns;
+    report.finished = timeline.end.has_value();
+    report.complete = report.finished && timeline.lost.events.empty() && timeline.lost.damages == 0;
+    if (timeline.end) {
+        report.missed_runs = timeline.end->missed;
+        std::uint64_t lost = 0;
+        for (const auto& [kind, count] : timeline.lost.events) lost += count;
+        report.unaccounted = timeline.end->emitted != timeline.end->received + lost;
+        report.complete = report.complete && report.missed_runs == 0 && !report.unaccounted;
+    }
+    report.targets = timeline.targets;
+    report.sources = timeline.sources;
+    report.events = timeline.event_counts;
+    report.lost = timeline.lost;
+    report.topology = timeline.topology;
+    report.notes = notes_on(timeline.topology);
+    if (timeline.page_budget.pages_refused > 0)
+        report.notes.push_back(fmt::format("{} pages are too many to follow: they count in no profile",
+                                           timeline.page_budget.pages_refused));
+    report.overhead = timeline.overhead;
+    report.thresholds = thresholds;
+    report.page_moves = timeline.page_moves;
+    for (const ThreadTrack& track : timeline.threads())
+        report.threads.push_back(report_thread(track, timeline, thresholds));
+    std::stable_sort(report.threads.begin(), report.threads.end(), [](const auto& a, const auto& b) {
+        const auto rank = [](const ThreadReport& t) {
+            return std::tuple(!migrated_away(t.verdict), -t.locality.remote_cpu_ns, t.pid, t.tid);
+        };
+        return rank(a) < rank(b);
+    });
+    add_up(report);
+    report.summary = summarize(report);
+    report.advice = advise(report);
+    return report;
+}
+
+} // namespace numadrift

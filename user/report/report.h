@@ -1,0 +1,75 @@
+// The answer as plain data: what text, JSON and every later rendering print. Nothing here is
+// computed twice elsewhere, so that all of them agree.
+#pragma once
+
+#include "analysis/verdict.h"
+#include "source/source.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace numadrift {
+
+struct ThreadReport {
+    Pid pid{};
+    Tid tid{};
+    std::string comm;
+    Verdict verdict = Verdict::unknown;
+    double confidence = 0;
+    std::uint64_t begin_ns = 0;
+    std::uint64_t end_ns = 0;
+    Locality locality;
+    std::map<Node, std::uint64_t> faults;
+    std::map<Node, std::uint64_t> hint_faults;
+    std::uint64_t evidence_hint = 0;
+    std::uint64_t evidence_first_touch = 0;
+    std::uint64_t moves_cross_node = 0;
+    std::uint64_t moves_cross_llc = 0;
+    std::uint64_t moves_same_llc = 0;
+    std::uint64_t missed_moves = 0;
+};
+
+struct Advice {
+    std::string text;
+    std::string command; // empty where there is none to type
+    std::string why;
+};
+
+struct Report {
+    TraceBegin trace;
+    std::uint64_t start_monotonic_ns = 0; // CLOCK_MONOTONIC of the host when the trace began
+    std::uint64_t duration_ns = 0;
+    bool complete = false;         // finished in order, nothing lost, nothing damaged
+    bool finished = false;         // the recorder wrote its last event
+    std::uint64_t missed_runs = 0; // of programs, that the kernel left out
+    bool unaccounted = false;      // emitted is not received + lost
+    std::vector<std::string> targets;
+    std::vector<SourceState> sources;
+    std::map<std::uint32_t, std::uint64_t> events;
+    LostRecord lost;
+    Topology topology;
+    std::vector<std::string> notes; // on the topology: one node, no distances, …
+    Overhead overhead;
+    Thresholds thresholds;
+    std::vector<ThreadReport> threads; // worst first: remote CPU time, then ids
+    std::vector<PageMoveRecord> page_moves;
+    std::vector<Advice> advice;
+
+    std::size_t drifted = 0;    // drifted and returned
+    std::size_t still_away = 0; // drifted
+    std::uint64_t cpu_ns = 0;
+    std::uint64_t remote_cpu_ns = 0;
+    std::optional<double> locality;
+    std::string summary; // the verdict in one or two sentences
+};
+
+// Reads a source to its end and analyses it.
+Result<Report> make_report(Source& source, const Thresholds& thresholds);
+
+// What to do about it, from the rest of the report.
+std::vector<Advice> advise(const Report& report);
+
+} // namespace numadrift

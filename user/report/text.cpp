@@ -1,0 +1,277 @@
+#include "report/text.h"
+
+#include "util/text.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <iterator>
+#include <set>
+
+namespace numadrift {
+namespace {
+
+constexpr std::size_t kStripColumns = 60;
+constexpr std::size_t kWidth = 80;
+
+class Writer {
+public:
+    template <class... Args> void line(fmt::format_string<Args...> format, Args&&... args) {
+        fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+        text_ += '\n';
+    }
+    void blank() { text_ += '\n'; }
+
+    // Words broken at 80 columns, further lines indented.
+    void wrapped(const std::string& words, std::size_t indent) {
+        std::string line;
+        std::size_t at = 0;
+        while (at < words.size()) {
+            std::size_t end = words.find(' ', at);
+            if (end == std::string::npos) end = words.size();
+            const auto word = words.substr(at, end - at);
+            if (!line.empty() && line.size() + 1 + word.size() > kWidth) {
+                text_ += line + '\n';
+                line = std::string(indent, ' ') + word;
+            } else line += (at == 0 ? "" : " ") + word;
+            at = end + 1;
+        }
+        text_ += line + '\n';
+    }
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_;
+};
+
+std::string node_text(Node node) {
+    return node == kNoNode ? std::string("node ?") : fmt::format("node {}", raw(node));
+}
+
+std::string time_text(std::uint64_t ns) {
+    return fmt::format("+{:.3f}s", static_cast<double>(ns) / 1e9);
+}
+
+char mark_of(Standing standing) {
+    switch (standing) {
+    case Standing::home: return '=';
+    case Standing::away: return '#';
+    case Standing::spread: return '~';
+    case Standing::unknown: return '?';
+    }
+    return '?';
+}
+
+// What it mostly was in each piece of the trace; '.' where it did not run, ' ' before its birth
+// and after its end.
+std::string strip_of(const ThreadReport& thread, std::uint64_t duration_ns) {
+    const double column_ns = std::max(1.0, static_cast<double>(duration_ns) / kStripColumns);
+    const auto column_of = [&](std::uint64_t ns) {
+        return std::min(kStripColumns - 1, static_cast<std::size_t>(static_cast<double>(ns) / column_ns));
+    };
+    std::vector<std::map<Standing, double>> ran(kStripColumns);
+    for (const StandingSpan& span : thread.locality.spans) {
+        if (span.ran_ns == 0) continue;
+        const double length = std::max(1.0, static_cast<double>(span.end_ns - span.begin_ns));
+        for (std::size_t c = column_of(span.begin_ns); c <= column_of(span.end_ns); ++c) {
+            const double begin =
+                std::max(static_cast<double>(c) * column_ns, static_cast<double>(span.begin_ns));
+            const double end =
+                std::min(static_cast<double>(c + 1) * column_ns, static_cast<double>(span.end_ns));
+            ran[c][span.standing] += static_cast<double>(span.ran_ns) * std::max(0.0, end - begin) / length;
+        }
+    }
+    std::string strip(kStripColumns, ' ');
+    for (std::size_t c = column_of(thread.begin_ns); c <= column_of(thread.end_ns); ++c) {
+        const auto most = std::max_element(ran[c].begin(), ran[c].end(),
+                                           [](const auto& a, const auto& b) { return a.second < b.second; });
+        strip[c] = most == ran[c].end() || most->second < column_ns * 0.001 ? '.' : mark_of(most->first);
+    }
+    return strip;
+}
+
+std::string evidence_text(const ThreadReport& thread) {
+    std::string text;
+    const auto add = [&text](std::uint64_t pages, const char* name) {
+        if (pages > 0)
+            text += fmt::format("{}{} pages by {}", text.empty() ? "" : ", ", count_text(pages), name);
+    };
+    add(thread.evidence_first_touch, "first touch");
+    add(thread.evidence_hint, "hint faults");
+    return text.empty() ? "no evidence" : text;
+}
+
+std::string by_text(const AwayInterval& interval) {
+    if (interval.opening == Opening::page_move) return "its memory was moved away";
+    std::string text(cause_name(interval.cause));
+    std::replace(text.begin(), text.end(), '_', ' ');
+    if (interval.opening == Opening::neither) text = "since it was first known";
+    if (raw(interval.by) != 0)
+        text += fmt::format(" by {} ({})", printable(interval.by_comm), raw(interval.by));
+    return text;
+}
+
+void write_heading(const Report& report, const TextOptions& options, Writer& out) {
+    out.wrapped(report.summary, 0);
+    if (report.locality && report.topology.nodes_with_memory() > 1)
+        out.line("Remote: {} of {} CPU time; locality {}.",
+                 duration_text(static_cast<double>(report.remote_cpu_ns)),
+                 duration_text(static_cast<double>(report.cpu_ns)), share_text(*report.locality));
+    out.blank();
+    out.line("{}{}, kernel {}, {} recorded", options.file.empty() ? "" : printable(options.file) + ": ",
+             printable(report.trace.host), printable(report.trace.kernel),
+             duration_text(static_cast<double>(report.duration_ns)));
+    for (const auto& note : report.notes) out.wrapped("note: " + note, 6);
+}
+
+void write_completeness(const Report& report, Writer& out) {
+    if (report.complete) out.line("Complete: nothing was lost.");
+    if (!report.finished)
+        out.wrapped("INCOMPLETE: the recorder did not finish this trace; the end is missing.", 12);
+    for (const auto& [kind, count] : report.lost.events)
+        out.wrapped(
+            fmt::format("LOST: {} {} events found the ring full.", count_text(count), kind_name(kind)), 6);
+    if (report.lost.damages > 0)
+        out.wrapped(
+            fmt::format("DAMAGED: {} in the trace ({} bytes) could not be read; events are missing there.",
+                        report.lost.damages == 1 ? "one place"
+                                                 : fmt::format("{} places", report.lost.damages),
+                        count_text(report.lost.damaged_bytes)),
+            9);
+    if (report.unaccounted)
+        out.wrapped("INCOMPLETE: the kernel side emitted more events than were received or counted as lost.",
+                    12);
+    if (report.missed_runs > 0)
+        out.wrapped(
+            fmt::format("LOST: the kernel left out {} runs of our programs.", count_text(report.missed_runs)),
+            6);
+    std::uint64_t missed = 0;
+    for (const auto& thread : report.threads) missed += thread.missed_moves;
+    if (missed > 0)
+        out.wrapped(fmt::format("Missed: {} times a thread was found on a CPU it was not seen moving to.",
+                                count_text(missed)),
+                    8);
+    std::set<std::string> reasons; // one is often behind several sources
+    for (const auto& state : report.sources) {
+        if (!state.on) out.wrapped(fmt::format("off: {}: {}", state.source, printable(state.why)), 5);
+        else if (!state.limits.empty())
+            out.wrapped(fmt::format("limited: {}: {}", state.source, printable(state.limits)), 9);
+        if (state.on && !state.why.empty()) reasons.insert(state.why);
+    }
+    for (const auto& reason : reasons) out.wrapped("because: " + printable(reason), 9);
+}
+
+void write_thread(const ThreadReport& thread, Writer& out) {
+    const Locality& locality = thread.locality;
+    out.line("{}  {} ({})", printable(thread.comm), raw(thread.tid), verdict_name(thread.verdict));
+    if (locality.home)
+        out.line("    home {} ({:.0f} % of {}; confidence {:.2f})", node_text(*locality.home),
+                 locality.profile.weight(*locality.home) * 100, evidence_text(thread), thread.confidence);
+    out.line("    remote {} of {} CPU time, locality {}", duration_text(locality.remote_cpu_ns),
+             duration_text(static_cast<double>(locality.total_cpu_ns)),
+             locality.locality() ? share_text(*locality.locality()) : "unknown");
+    constexpr std::size_t kMostIntervals = 4;
+    for (std::size_t i = 0; i < locality.away.size() && i < kMostIntervals; ++i) {
+        const AwayInterval& interval = locality.away[i];
+        out.line("    {} {} -> {} for {}{}, {} CPU", time_text(interval.start_ns), node_text(interval.from),
+                 node_text(interval.to),
+                 duration_text(static_cast<double>(interval.end_ns - interval.start_ns)),
+                 interval.open ? " (still)" : "", duration_text(static_cast<double>(interval.cpu_ns)));
+        out.line("        cause: {}", by_text(interval));
+        for (const auto& reason : interval.uncorrected) out.wrapped("        not corrected: " + reason, 10);
+    }
+    if (locality.away.size() > kMostIntervals)
+        out.line("    … and {} more such intervals", locality.away.size() - kMostIntervals);
+}
+
+bool tells_trouble(const ThreadReport& thread) {
+    return migrated_away(thread.verdict) || thread.verdict == Verdict::misplaced ||
+           thread.verdict == Verdict::deserted;
+}
+
+void write_threads(const Report& report, const TextOptions& options, Writer& out) {
+    std::size_t told = 0;
+    std::map<std::string, std::pair<std::size_t, double>> rest;
+    for (const auto& thread : report.threads) {
+        if (!tells_trouble(thread)) continue;
+        if (told++ < options.most_threads) {
+            out.blank();
+            write_thread(thread, out);
+            continue;
+        }
+        auto& [count, remote_ns] = rest[thread.comm];
+        ++count;
+        remote_ns += thread.locality.remote_cpu_ns;
+    }
+    if (rest.empty()) return;
+    out.blank();
+    out.line("and {} more (--top N shows more of them):", told - options.most_threads);
+    for (const auto& [comm, sum] : rest)
+        out.line("    {:>5} x {:<15}  remote {}", sum.first, printable(comm), duration_text(sum.second));
+}
+
+void write_strips(const Report& report, const TextOptions& options, Writer& out) {
+    out.blank();
+    out.line("{:<19}+0s{:>{}}", "Timeline", time_text(report.duration_ns), kStripColumns - 3);
+    std::size_t told = 0;
+    std::map<Verdict, std::size_t> rest;
+    for (const auto& thread : report.threads) {
+        if (thread.verdict == Verdict::idle || told >= 2 * options.most_threads) {
+            ++rest[thread.verdict];
+            continue;
+        }
+        ++told;
+        out.line("{:>7} {:<10.10} {}", raw(thread.tid), printable(thread.comm),
+                 strip_of(thread, report.duration_ns));
+    }
+    out.line("{:>19}= home  # away  ~ spread  ? unknown  . did not run", "");
+    for (const auto& [verdict, count] : rest)
+        out.line("{:>19}not shown: {} {}", "", count, verdict_name(verdict));
+}
+
+void write_counts(const Report& report, Writer& out) {
+    std::map<Verdict, std::size_t> verdicts;
+    for (const auto& thread : report.threads) ++verdicts[thread.verdict];
+    std::string words;
+    for (const auto& [verdict, count] : verdicts)
+        words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, verdict_name(verdict));
+    out.line("Threads: {}", words);
+    std::map<std::pair<Node, Node>, std::uint64_t> moved;
+    for (const auto& move : report.page_moves) moved[{move.from, move.to}] += move.pages;
+    for (const auto& [way, pages] : moved)
+        out.line("Pages moved: {} from {} to {}", count_text(pages), node_text(way.first),
+                 node_text(way.second));
+    const auto cost_ns = static_cast<double>(report.overhead.bpf_ns + report.overhead.reader_cpu_ns);
+    if (report.duration_ns > 0)
+        out.line("Cost of recording: {} of one CPU ({} in the kernel, {} in the reader)",
+                 share_text(cost_ns / static_cast<double>(report.duration_ns)),
+                 report.overhead.bpf_ns > 0 ? duration_text(static_cast<double>(report.overhead.bpf_ns))
+                                            : "unknown",
+                 duration_text(static_cast<double>(report.overhead.reader_cpu_ns)));
+}
+
+void write_advice(const Report& report, Writer& out) {
+    if (report.advice.empty()) return;
+    out.blank();
+    out.line("What to do");
+    for (const auto& item : report.advice) {
+        out.wrapped("  " + item.text + ":", 4);
+        if (!item.command.empty()) out.line("    {}", item.command);
+        out.wrapped("    (" + item.why + ")", 5);
+    }
+}
+
+} // namespace
+
+std::string render_text(const Report& report, const TextOptions& options) {
+    Writer out;
+    write_heading(report, options, out);
+    write_completeness(report, out);
+    write_threads(report, options, out);
+    if (!report.threads.empty() && report.duration_ns > 0) write_strips(report, options, out);
+    out.blank();
+    write_counts(report, out);
+    write_advice(report, out);
+    return out.take();
+}
+
+} // namespace numadrift

@@ -1,0 +1,314 @@
+#include "source/live/live.h"
+
+#include "probe/host.h"
+#include "probe/process.h"
+#include "probe/topology.h"
+#include "source/live/own_cost.h"
+#include "source/live/programs.h"
+#include "source/live/rings.h"
+#include "timeline/order.h"
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+#include <deque>
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <map>
+
+namespace numadrift {
+namespace {
+
+constexpr std::uint64_t kPassNs = 20'000'000;
+constexpr std::uint64_t kTaskPeriodNs = 500'000'000;
+constexpr std::size_t kMostEventsAPass = 100'000;
+// Threads of a process may be released after its leader. Until then it stays a target.
+constexpr std::uint64_t kLeaveNs = 2'000'000'000;
+// More events than this are not held back for the sake of their order.
+constexpr std::size_t kMostHeld = 500'000;
+// A program takes its time before it submits, and hint faults are dated back to their beginning:
+// how long before the last pass an event may still be under way.
+constexpr std::uint64_t kUnderWayNs = 20'000'000;
+
+std::uint64_t clock_ns(clockid_t clock) {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+std::string name_of(const nd_comm& comm) {
+    return {comm.text, ::strnlen(comm.text, sizeof comm.text)};
+}
+
+class Live final : public LiveSource {
+public:
+    Live(LiveOptions options, Topology topology, std::unique_ptr<live::Programs> programs,
+         std::unique_ptr<live::Rings> rings)
+        : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
+          rings_(std::move(rings)), begin_ns_(clock_ns(CLOCK_MONOTONIC)), cost_(begin_ns_) {}
+
+    void mark(Pid pid);
+    Status mark_targets();
+    void announce();
+
+    Result<Outcome> next(std::vector<Event>& events) override;
+    void stop() override { stopping_ = true; }
+    bool targets_alive() const override { return alive_; }
+    LiveProgress progress() const override { return {rings_->received(), lost_, known_.size()}; }
+    const std::vector<SourceState>& sources() const override { return programs_->sources(); }
+
+private:
+    struct KnownThread {
+        std::string comm;
+        std::uint64_t runtime_ns = 0;
+        std::uint32_t cpu = 0;
+        std::uint64_t look_ns = 0;
+    };
+
+    void add(std::uint64_t time_ns, Payload payload, std::uint32_t pid = 0, std::uint32_t tid = 0);
+    void drain();
+    bool take_note(Event& event);
+    void look_at_open_extent(const nd_task_row& row);
+    void look_at_tasks(bool first);
+    void look_at_task(const nd_task_row& row, bool first);
+    void count_losses(std::uint64_t now_ns);
+    void finish();
+    void take_off_targets();
+    void wait_for_next_pass() const;
+
+    LiveOptions options_;
+    Topology topology_;
+    std::unique_ptr<live::Programs> programs_;
+    std::unique_ptr<live::Rings> rings_;
+    Orderer order_;
+    std::uint64_t begin_ns_;
+    live::OwnCost cost_;
+    std::uint64_t pass_begin_ns_ = 0;
+    std::uint64_t next_tasks_ns_ = 0;
+    std::map<std::uint32_t, KnownThread> known_;
+    // Runs of first touches that were open at a look, by thread and first touch: how many of their
+    // pages are an event already. The kernel side sends the whole of a run when it ends.
+    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> told_;
+    // Processes that ended, and when they are to be taken off the targets.
+    std::deque<std::pair<std::uint64_t, std::uint32_t>> leaving_;
+    std::vector<std::uint64_t> lost_by_kind_ = std::vector<std::uint64_t>(ND_KERNEL_KINDS);
+    std::uint64_t lost_ = 0;
+    bool alive_ = true;
+    bool stopping_ = false;
+    bool finished_ = false;
+    bool more_ = false;
+};
+
+void Live::add(std::uint64_t time_ns, Payload payload, std::uint32_t pid, std::uint32_t tid) {
+    order_.inbox().push_back(Event{time_ns, pid, tid, std::move(payload)});
+}
+
+// What a reader must know before the first kernel event.
+void Live::announce() {
+    const auto host = probe::read_host(options_.root);
+    add(begin_ns_,
+        TraceBegin{clock_ns(CLOCK_REALTIME), host.numa_balancing, host.name, host.kernel, NUMADRIFT_VERSION});
+    for (auto& payload : topology_.to_events()) add(begin_ns_, std::move(payload));
+    for (const auto& state : programs_->sources()) add(begin_ns_, state);
+    for (const Pid pid : options_.targets) add(begin_ns_, Target{options_.how}, raw(pid));
+}
+
+void Live::mark(Pid pid) {
+    for (const Tid tid : probe::threads_of(options_.root, pid)) programs_->know_thread(raw(tid));
+    programs_->targets()[raw(pid) % ND_MAX_PIDS] = 1;
+}
+
+Status Live::mark_targets() {
+    for (const Pid pid : options_.targets) mark(pid);
+    // Processes of that name which were born of unmarked ones meanwhile; a child of a marked one is.
+    for (bool more = !options_.comm.empty(); more;) {
+        more = false;
+        for (const Pid pid : probe::find_by_comm(options_.root, options_.comm)) {
+            if (programs_->targets()[raw(pid) % ND_MAX_PIDS]) continue;
+            mark(pid);
+            more = true;
+        }
+    }
+    look_at_tasks(true);
+    if (known_.empty())
+        return Error{
+            fmt::format("{} ended while numadrift attached", options_.how),
+            "if it restarts often, name it with --comm or start it with: numadrift record -- COMMAND"};
+    return Done{};
+}
+
+void Live::drain() {
+    auto& inbox = order_.inbox();
+    const std::size_t before = inbox.size();
+    more_ = rings_->drain(inbox, kMostEventsAPass);
+    const auto dropped = std::remove_if(inbox.begin() + static_cast<std::ptrdiff_t>(before), inbox.end(),
+                                        [this](Event& event) { return !take_note(event); });
+    inbox.erase(dropped, inbox.end());
+}
+
+// False for an event that was told in full before it came.
+bool Live::take_note(Event& event) {
+    if (const auto* born = std::get_if<TaskNew>(&event.payload))
+        known_[event.tid] = {born->comm, 0, born->cpu, event.time_ns};
+    else if (std::holds_alternative<TaskGone>(event.payload)) {
+        known_.erase(event.tid);
+        if (event.tid == event.pid) leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
+    } else if (auto* run = std::get_if<FirstTouch>(&event.payload); run && !told_.empty()) {
+        const auto told = told_.find({event.tid, event.time_ns});
+        if (told == told_.end()) return true;
+        const std::uint32_t pages = std::min(told->second, run->pages);
+        run->address += pages * std::uint64_t{4096};
+        run->pages -= pages;
+        told_.erase(told);
+        return run->pages > 0;
+    }
+    return true;
+}
+
+// A thread that stopped touching keeps its last run open: what is in it is told from here.
+void Live::look_at_open_extent(const nd_task_row& row) {
+    if (row.touch_pages == 0) return;
+    std::uint32_t& told = told_[{row.tid, row.touch_ns}];
+    if (row.touch_pages <= told) return;
+    add(row.touch_ns,
+        FirstTouch{row.touch_address + told * std::uint64_t{4096}, row.touch_pages - told, row.touch_node,
+                   static_cast<std::uint8_t>(row.touch_memory), row.tid},
+        row.pid, row.tid);
+    told = row.touch_pages;
+}
+
+// Only what changed becomes an event: an idle thread costs nothing.
+void Live::look_at_task(const nd_task_row& row, bool first) {
+    const std::string comm = name_of(row.comm);
+    const auto [known, is_new] =
+        known_.try_emplace(row.tid, KnownThread{comm, row.runtime_ns, row.cpu, row.time_ns});
+    if (first || is_new) {
+        add(row.time_ns, TaskSeen{row.cpu, row.runtime_ns, comm}, row.pid, row.tid);
+        return;
+    }
+    if (known->second.comm != comm) add(row.time_ns, TaskRename{comm}, row.pid, row.tid);
+    if (known->second.runtime_ns != row.runtime_ns || known->second.cpu != row.cpu)
+        add(row.time_ns, Runtime{row.cpu, row.runtime_ns, known->second.look_ns}, row.pid, row.tid);
+    known->second = {comm, row.runtime_ns, row.cpu, row.time_ns};
+}
+
+void Live::look_at_tasks(bool first) {
+    alive_ = false;
+    for (const nd_task_row& row : programs_->tasks()) {
+        alive_ |= row.ended == 0;
+        if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
+        look_at_open_extent(row);
+    }
+}
+
+void Live::count_losses(std::uint64_t now_ns) {
+    const auto counts = programs_->counts();
+    for (std::uint32_t kind = 0; kind < counts.size(); ++kind) {
+        const std::uint64_t lost = counts[kind].lost - lost_by_kind_[kind];
+        if (lost == 0) continue;
+        add(now_ns, Lost{kind, lost});
+        lost_by_kind_[kind] = counts[kind].lost;
+        lost_ += lost;
+    }
+}
+
+void Live::take_off_targets() {
+    while (!leaving_.empty() && leaving_.front().first <= pass_begin_ns_) {
+        const std::uint32_t pid = leaving_.front().second;
+        leaving_.pop_front();
+        if (!known_.contains(pid)) programs_->targets()[pid % ND_MAX_PIDS] = 0; // else born again
+    }
+}
+
+void Live::wait_for_next_pass() const {
+    const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    const std::uint64_t due_ns = pass_begin_ns_ + kPassNs;
+    if (more_ || stopping_ || now_ns >= due_ns) return;
+    const timespec pause{0, static_cast<long>(due_ns - now_ns)};
+    ::nanosleep(&pause, nullptr); // a signal ends it early: the caller wants to know
+}
+
+void Live::finish() {
+    programs_->detach(); // but for the task iterator: nothing is written any more
+    do drain();
+    while (more_);
+    const std::uint64_t before_ns = clock_ns(CLOCK_MONOTONIC);
+    count_losses(before_ns); // before the run times below, which they make uncertain
+    look_at_tasks(false);
+    const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    add(now_ns, cost_.sum(now_ns));
+    std::uint64_t emitted = 0;
+    for (const auto& count : programs_->counts()) emitted += count.emitted;
+    add(now_ns, TraceEnd{emitted, rings_->received(), programs_->run_time().missed});
+    finished_ = true;
+}
+
+Result<Outcome> Live::next(std::vector<Event>& events) {
+    events.clear();
+    if (finished_) return Outcome::end;
+    wait_for_next_pass();
+    const std::uint64_t previous_pass_ns = std::exchange(pass_begin_ns_, clock_ns(CLOCK_MONOTONIC));
+    if (stopping_) {
+        finish();
+        order_.release(UINT64_MAX, events);
+        return Outcome::batch;
+    }
+    drain();
+    if (pass_begin_ns_ >= next_tasks_ns_) {
+        look_at_tasks(false);
+        count_losses(pass_begin_ns_);
+        add(pass_begin_ns_, cost_.sum(pass_begin_ns_));
+        next_tasks_ns_ = pass_begin_ns_ + kTaskPeriodNs;
+    }
+    cost_.tick(pass_begin_ns_, *programs_);
+    take_off_targets();
+    const bool hold = more_ && order_.inbox().size() < kMostHeld;
+    if (!hold && previous_pass_ns > kUnderWayNs) order_.release(previous_pass_ns - kUnderWayNs, events);
+    return events.empty() ? Outcome::timeout : Outcome::batch;
+}
+
+Status check_permitted(const probe::Host& host) {
+    if (!host.missing_capabilities.empty()) {
+        return Error{
+            fmt::format("not permitted to trace: {} missing", fmt::join(host.missing_capabilities, ", ")),
+            "run as root, or grant these to numadrift with setcap"};
+    }
+    if (!host.has_btf)
+        return Error{fmt::format("kernel {} has no readable /sys/kernel/btf/vmlinux", host.kernel),
+                     "numadrift needs a kernel built with CONFIG_DEBUG_INFO_BTF=y (all current "
+                     "distributions)"};
+    if (!host.in_host_pid_namespace)
+        return Error{"numadrift runs in a pid namespace of its own and cannot name the host's processes",
+                     "start the container with the host's pid namespace (hostPID: true, --pid=host)"};
+    return Done{};
+}
+
+} // namespace
+
+Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& options) {
+    for (const Pid pid : options.targets) // by name: whoever is left when the programs are attached
+        if (auto status = probe::check_process(options.root, pid); !status && options.comm.empty())
+            return status.error();
+    if (auto status = check_permitted(probe::read_host(options.root)); !status) return status.error();
+    auto topology = probe::read_topology(options.root);
+    if (!topology) return topology.error();
+
+    live::ProgramOptions program_options{options.tracepoints_only, {}};
+    for (const auto& range : probe::read_pfn_ranges(options.root))
+        program_options.pfn_ranges.push_back({range.first, range.last, raw(range.node), 0});
+    auto programs = live::Programs::attach(program_options);
+    if (!programs) return programs.error();
+
+    std::vector<u32> nodes;
+    for (const auto& [node, info] : topology->nodes) nodes.push_back(static_cast<u32>(raw(node)));
+    auto rings = live::Rings::create(**programs, nodes, options.ring_mib << 20);
+    if (!rings) return rings.error();
+
+    auto live =
+        std::make_unique<Live>(options, *std::move(topology), *std::move(programs), *std::move(rings));
+    live->announce();
+    if (auto status = live->mark_targets(); !status) return status.error();
+    return std::unique_ptr<LiveSource>(std::move(live));
+}
+
+} // namespace numadrift

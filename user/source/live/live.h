@@ -1,0 +1,52 @@
+// Events of the running kernel: the only user of libbpf. Attaches to processes, reads the rings
+// every few milliseconds, looks at run times twice a second, and tells about itself: topology,
+// sources, losses, its own cost.
+//
+// Owns: programs, rings, the marking of targets. Does not own: what is done with the events.
+#pragma once
+
+#include "source/source.h"
+#include "timeline/ids.h"
+#include "timeline/topology.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace numadrift {
+
+struct LiveOptions {
+    std::vector<Pid> targets;
+    std::string comm;              // targets are all processes whose name matches; else empty
+    std::string how;               // "-p 4711", for the trace
+    bool tracepoints_only = false; // --hooks tracepoint
+    std::uint32_t ring_mib = 16;   // of each node's ring; a power of two
+    std::string root;              // before /proc and /sys
+};
+
+// For a progress line: as of the last call of next().
+struct LiveProgress {
+    std::uint64_t received = 0;
+    std::uint64_t lost = 0;
+    std::size_t threads = 0;
+};
+
+class LiveSource : public Source {
+public:
+    // Programs are attached first, then targets are marked, then their threads are looked at: no
+    // event between is missed. Error: no such process, no privilege, no BTF, …
+    static Result<std::unique_ptr<LiveSource>> attach(const LiveOptions& options);
+
+    // Ends recording: the next calls of next() give what is left and then end. Idempotent.
+    virtual void stop() = 0;
+
+    // False once every thread of every target has ended.
+    virtual bool targets_alive() const = 0;
+
+    virtual LiveProgress progress() const = 0;
+
+    // What is seen and what is not: the events that went into the trace too.
+    virtual const std::vector<SourceState>& sources() const = 0;
+};
+
+} // namespace numadrift

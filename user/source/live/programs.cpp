@@ -1,0 +1,222 @@
+#include "source/live/programs.h"
+
+#include <algorithm>
+#include <array>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fmt/core.h>
+#include <linux/bpf.h>
+#include <string_view>
+#include <unistd.h>
+
+namespace numadrift::live {
+namespace {
+
+// libbpf names the guilty program only in what it prints; warnings are kept here meanwhile.
+std::string& libbpf_words() {
+    static std::string words;
+    return words;
+}
+
+int keep_words(libbpf_print_level level, const char* format, va_list arguments) {
+    if (level != LIBBPF_WARN) return 0;
+    static std::array<char, std::size_t{64} << 10> line; // verifier logs are long
+    const int size = std::vsnprintf(line.data(), line.size(), format, arguments);
+    if (std::getenv("NUMADRIFT_DEBUG")) fmt::print(stderr, "{}", line.data());
+    if (size > 0 && libbpf_words().size() < (std::size_t{1} << 20)) libbpf_words() += line.data();
+    return size;
+}
+
+// "libbpf: prog 'on_rename': BPF program load failed: …": the last program complained of.
+std::string guilty_program(std::string_view words) {
+    constexpr std::string_view kMark = "prog '";
+    const auto at = words.rfind(kMark);
+    if (at == std::string_view::npos) return {};
+    const auto name = words.substr(at + kMark.size());
+    return std::string(name.substr(0, name.find('\'')));
+}
+
+bpf_program* find_program(const nd_skeleton& skeleton, const char* name) {
+    return bpf_object__find_program_by_name(skeleton.obj, name);
+}
+
+bool tells_origin(const Hook* hook) {
+    return std::string_view(hook->covers) == kPageOrigin;
+}
+
+void fill_settings(nd_skeleton& skeleton, const KernelBtf& kernel, const ProgramOptions& options,
+                   const Choice& choice) {
+    nd_settings settings{};
+    settings.nodes_shift = kernel.nodes_shift();
+    settings.cpu_words = kernel.cpumask_words();
+    settings.has_task_regs = kernel.has_helper("BPF_FUNC_task_pt_regs");
+    settings.knows_origin = std::ranges::any_of(choice.programs, tells_origin);
+    for (const nd_pfn_range& range : options.pfn_ranges)
+        if (settings.pfn_ranges < ND_MAX_PFN_RANGES) settings.pfn_range[settings.pfn_ranges++] = range;
+    skeleton.rodata->settings = settings;
+}
+
+Error cannot_attach(const std::string& why, int error) {
+    if (error == EPERM || error == EACCES)
+        return {fmt::format("not permitted to load BPF programs: {}", why),
+                "run as root, or grant CAP_BPF and CAP_PERFMON; numadrift doctor tells more"};
+    return {fmt::format("cannot attach: {}", why),
+            "numadrift needs kernel 5.10 or newer with BTF; numadrift doctor tells more"};
+}
+
+} // namespace
+
+std::string why_no_fentry(const KernelBtf& kernel) {
+    const auto function = kernel.function("mpol_misplaced");
+    const auto other = function ? function : kernel.function("handle_mm_fault");
+    if (!other) return "this kernel's BTF names no functions";
+    const bpf_insn body[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+    bpf_prog_load_opts load{};
+    load.sz = sizeof load;
+    load.expected_attach_type = BPF_TRACE_FENTRY;
+    load.attach_btf_id = static_cast<u32>(other->id);
+    const Fd program(bpf_prog_load(BPF_PROG_TYPE_TRACING, "nd_probe", "GPL", body, std::size(body), &load));
+    if (!program) return fmt::format("this kernel refuses fentry programs ({})", errno_text(errno));
+    const Fd link(bpf_raw_tracepoint_open(nullptr, program.get()));
+    if (!link) return fmt::format("this kernel cannot attach fentry programs ({})", errno_text(errno));
+    return {};
+}
+
+Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options) {
+    libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+    libbpf_set_print(keep_words);
+    auto kernel = KernelBtf::load();
+    if (!kernel) return kernel.error();
+
+    const std::string refused =
+        options.tracepoints_only ? "left out: --hooks tracepoint" : why_no_fentry(*kernel);
+    Excluded excluded = exclude_missing(*kernel, refused);
+    if (options.pfn_ranges.empty() || options.pfn_ranges.size() > ND_MAX_PFN_RANGES)
+        excluded["on_put_back_pte"] = "sysfs does not tell which page frames are on which node";
+    // Each round loses one program at least, so this ends.
+    for (;;) {
+        const Choice choice = choose(excluded);
+        if (!choice.core_missing.empty()) return cannot_attach(choice.core_missing, 0);
+        std::unique_ptr<Programs> programs(new Programs);
+        const auto offender = programs->try_choice(choice, *kernel, options);
+        if (!offender) {
+            programs->sources_ = choice.sources;
+            return programs;
+        }
+        const auto hook = std::find_if(hooks().begin(), hooks().end(), [&](const Hook& candidate) {
+            return candidate.program == offender->program;
+        });
+        if (hook == hooks().end() || hook->path == Path::core || excluded.contains(offender->program))
+            return cannot_attach(offender->why, offender->error);
+        excluded[offender->program] = offender->why;
+    }
+}
+
+std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, const KernelBtf& kernel,
+                                                       const ProgramOptions& options) {
+    libbpf_words().clear();
+    skeleton_.reset(nd_skeleton__open());
+    if (!skeleton_)
+        return Offender{{}, fmt::format("cannot open the BPF object: {}", errno_text(errno)), errno};
+
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton_->obj) bpf_program__set_autoload(program, false);
+    for (const Hook* hook : choice.programs)
+        bpf_program__set_autoload(find_program(*skeleton_, hook->program), true);
+    fill_settings(*skeleton_, kernel, options, choice);
+
+    if (nd_skeleton__load(skeleton_.get()) != 0) {
+        const int error = errno;
+        const std::string guilty = guilty_program(libbpf_words());
+        return Offender{
+            guilty,
+            fmt::format("the kernel refused {} ({})", guilty.empty() ? "a map" : guilty, errno_text(error)),
+            error};
+    }
+    for (const Hook* hook : choice.programs) {
+        bpf_link* link = bpf_program__attach(find_program(*skeleton_, hook->program));
+        if (!link) {
+            const int error = errno;
+            return Offender{hook->program,
+                            fmt::format("cannot attach to {} ({})", hook->section, errno_text(error)), error};
+        }
+        if (std::string_view(hook->section).starts_with("iter/")) task_iterator_ = link;
+        else links_.push_back(link);
+    }
+    return std::nullopt;
+}
+
+Programs::~Programs() {
+    detach();
+    bpf_link__destroy(task_iterator_);
+}
+
+void Programs::detach() {
+    for (bpf_link* link : links_) bpf_link__destroy(link);
+    links_.clear();
+}
+
+Status Programs::use_ring(u32 node, int ring_fd) {
+    const int fd = bpf_map__fd(skeleton_->maps.rings);
+    if (bpf_map_update_elem(fd, &node, &ring_fd, BPF_ANY) != 0)
+        return Error{fmt::format("cannot install the ring of node {}: {}", node, errno_text(errno)), {}};
+    return Done{};
+}
+
+void Programs::know_thread(u32 tid) {
+    const std::string empty(bpf_map__value_size(skeleton_->maps.threads), '\0');
+    bpf_map_update_elem(bpf_map__fd(skeleton_->maps.threads), &tid, empty.data(), BPF_NOEXIST);
+}
+
+std::vector<nd_count> Programs::counts() const {
+    std::vector<nd_count> sums(ND_KERNEL_KINDS);
+    const int cpus = libbpf_num_possible_cpus();
+    if (cpus <= 0) return sums;
+    std::vector<nd_count> per_cpu(static_cast<std::size_t>(cpus));
+    for (u32 kind = 0; kind < ND_KERNEL_KINDS; ++kind) {
+        if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counts), &kind, per_cpu.data()) != 0) continue;
+        for (const nd_count& count : per_cpu) {
+            sums[kind].emitted += count.emitted;
+            sums[kind].lost += count.lost;
+        }
+    }
+    return sums;
+}
+
+std::vector<nd_task_row> Programs::tasks() const {
+    std::vector<nd_task_row> rows;
+    if (!task_iterator_) return rows;
+    const Fd fd(bpf_iter_create(bpf_link__fd(task_iterator_)));
+    if (!fd) return rows;
+    std::string bytes;
+    char buffer[64 * sizeof(nd_task_row)];
+    for (;;) {
+        const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+        if (got > 0) bytes.append(buffer, static_cast<std::size_t>(got));
+        else if (got == 0 || (errno != EINTR && errno != EAGAIN)) break;
+    }
+    rows.resize(bytes.size() / sizeof(nd_task_row));
+    if (!rows.empty()) std::memcpy(rows.data(), bytes.data(), rows.size() * sizeof(nd_task_row));
+    return rows;
+}
+
+Programs::RunTime Programs::run_time() const {
+    RunTime sum;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton_->obj) {
+        bpf_prog_info info{};
+        u32 size = sizeof info;
+        const int fd = bpf_program__fd(program);
+        if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) != 0) continue;
+        sum.ns += info.run_time_ns;
+        sum.missed += info.recursion_misses;
+    }
+    return sum;
+}
+
+} // namespace numadrift::live

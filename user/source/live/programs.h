@@ -1,0 +1,79 @@
+// The BPF programs, loaded and attached: whatever of the catalogue this kernel takes. Detached and
+// unloaded when destroyed.
+#pragma once
+
+#include "source/live/hooks.h"
+#include "source/live/kernel_side.h"
+#include "util/file.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace numadrift::live {
+
+struct ProgramOptions {
+    bool tracepoints_only = false; // leave fentry alone even where it could be had
+    std::vector<nd_pfn_range> pfn_ranges;
+};
+
+class Programs {
+public:
+    // Error: the core cannot be had (no BTF, no privilege, a kernel before 5.10).
+    static Result<std::unique_ptr<Programs>> attach(const ProgramOptions& options);
+    ~Programs();
+
+    const std::vector<SourceState>& sources() const { return sources_; }
+
+    // Table of targets, one byte a process id: shared memory with the kernel side.
+    u8* targets() { return skeleton_->bss->targets; }
+
+    // Makes the kernel side write the events of CPUs on `node` into this ring.
+    Status use_ring(u32 node, int ring_fd);
+
+    // Lets the hooks keep state for a thread that was there before they were.
+    void know_thread(u32 tid);
+
+    // Emitted and lost by kind, over all CPUs.
+    std::vector<nd_count> counts() const;
+
+    // All threads of the targets now. What the kernel side cannot give is left out.
+    std::vector<nd_task_row> tasks() const;
+
+    // Of all programs: ns while bpf_enable_stats was on, and runs the kernel left out because the
+    // program was running already on that CPU (bpf_prog_info::recursion_misses, from 5.12).
+    struct RunTime {
+        u64 ns = 0;
+        u64 missed = 0;
+    };
+    RunTime run_time() const;
+
+    // No more events after this; counts and rings stay readable.
+    void detach();
+
+private:
+    struct Destroy {
+        void operator()(nd_skeleton* skeleton) const { nd_skeleton__destroy(skeleton); }
+    };
+    using Skeleton = std::unique_ptr<nd_skeleton, Destroy>;
+
+    struct Offender {
+        std::string program; // empty: not one program's fault
+        std::string why;
+        int error = 0;
+    };
+    Programs() = default;
+    std::optional<Offender> try_choice(const Choice& choice, const KernelBtf& kernel,
+                                       const ProgramOptions& options);
+
+    Skeleton skeleton_;
+    std::vector<bpf_link*> links_;
+    bpf_link* task_iterator_ = nullptr;
+    std::vector<SourceState> sources_;
+};
+
+// Why this kernel refuses fentry programs; empty if it takes them. By trying, not by version.
+std::string why_no_fentry(const KernelBtf& kernel);
+
+} // namespace numadrift::live

@@ -1,0 +1,352 @@
+#include "timeline/timeline.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace numadrift {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint32_t kMostPagesAnEvent = 1u << 18; // 1 GiB pages; more is a damaged number
+constexpr std::uint64_t kPageMoveMergeNs = 100'000'000;
+constexpr std::int32_t kMostNodes = 1024; // MAX_NUMNODES of any kernel
+
+bool is_node(std::int32_t id) {
+    return id >= 0 && id < kMostNodes;
+}
+
+} // namespace
+
+std::uint64_t Timeline::since_begin(std::uint64_t time_ns) const {
+    return time_ns > begin_ns_ ? time_ns - begin_ns_ : 0;
+}
+
+void Timeline::apply(const Event& event) {
+    if (!begun_ && event.time_ns > 0) {
+        begun_ = true;
+        begin_ns_ = event.time_ns;
+    }
+    ++event_counts[kind_of(event.payload)];
+    duration_ns = std::max(duration_ns, since_begin(event.time_ns));
+    std::visit(Overloaded{
+                   [](const std::monostate&) {},
+                   [this, &event](const TopologyNode&) { topology.apply(event); },
+                   [this, &event](const TopologyCpu&) { topology.apply(event); },
+                   [this, &event](const NodeDistance&) { topology.apply(event); },
+                   [this](const SourceState& state) { sources.push_back(state); },
+                   [this](const Target& target) {
+                       if (std::find(targets.begin(), targets.end(), target.how) == targets.end())
+                           targets.push_back(target.how);
+                   },
+                   [this](const Overhead& cost) { overhead = cost; },
+                   [](const Mark&) {},
+                   [this](const TraceEnd& last) { end = last; },
+                   [this, &event](const auto& fields) { on(event, fields); },
+               },
+               event.payload);
+}
+
+void Timeline::finish() {
+    for (std::size_t i = 0; i < tracks_.size(); ++i)
+        if (!live_[i].exiting) tracks_[i].end_ns = duration_ns;
+    current_.clear();
+    pages_.clear();
+}
+
+void Timeline::on(const Event&, const TraceBegin& fields) {
+    begin = fields;
+}
+
+// ---- threads ----
+
+std::uint32_t Timeline::start_track(const Event& event, std::optional<Cpu> cpu, std::uint64_t runtime_ns) {
+    const auto index = static_cast<std::uint32_t>(tracks_.size());
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    ThreadTrack& track = tracks_.emplace_back();
+    track.pid = Pid{event.pid};
+    track.tid = Tid{event.tid};
+    track.begin_ns = track.end_ns = now_ns;
+    Live& live = live_.emplace_back();
+    live.cpu = cpu;
+    live.runtime_ns = runtime_ns;
+    live.look_ns = now_ns;
+    current_[Tid{event.tid}] = index;
+    return index;
+}
+
+// The living thread of that id; one that nobody announced (its birth was lost) begins here.
+std::uint32_t Timeline::track_of(const Event& event) {
+    const auto found = current_.find(Tid{event.tid});
+    if (found != current_.end() && tracks_[found->second].pid == Pid{event.pid}) return found->second;
+    return start_track(event, std::nullopt, 0);
+}
+
+void Timeline::on(const Event& event, const TaskNew& fields) {
+    const auto found = current_.find(Tid{event.tid});
+    const bool already_seen = found != current_.end() && !live_[found->second].exiting &&
+                              tracks_[found->second].pid == Pid{event.pid} &&
+                              tracks_[found->second].begin_ns >= since_begin(event.time_ns);
+    if (!already_seen) start_track(event, Cpu{fields.cpu}, 0);
+    tracks_[current_.at(Tid{event.tid})].comm = fields.comm;
+}
+
+void Timeline::on(const Event& event, const TaskSeen& fields) {
+    const auto found = current_.find(Tid{event.tid});
+    if (found != current_.end() && tracks_[found->second].pid == Pid{event.pid}) {
+        // Events of its own, between the marking of the target and the look at its threads, came first.
+        ThreadTrack& known = tracks_[found->second];
+        known.was_there = true;
+        if (known.comm.empty()) known.comm = fields.comm;
+        look(found->second, since_begin(event.time_ns), Cpu{fields.cpu}, fields.runtime_ns);
+        return;
+    }
+    ThreadTrack& track = tracks_[start_track(event, Cpu{fields.cpu}, fields.runtime_ns)];
+    track.comm = fields.comm;
+    track.was_there = true;
+}
+
+// The caller of exec takes over the process id (de_thread()); the old leader is gone by then.
+void Timeline::on(const Event& event, const TaskExec& fields) {
+    if (fields.old_tid != event.tid) {
+        const auto caller = current_.find(Tid{fields.old_tid});
+        if (caller != current_.end()) {
+            const std::uint32_t index = caller->second;
+            current_.erase(caller);
+            current_[Tid{event.tid}] = index;
+            tracks_[index].tid = Tid{event.tid};
+        }
+    }
+    ThreadTrack& track = tracks_[track_of(event)];
+    track.comm = fields.comm;
+    track.weights.clear_at(since_begin(event.time_ns));
+    forget_pages(Pid{event.pid});
+}
+
+void Timeline::on(const Event& event, const TaskRename& fields) {
+    tracks_[track_of(event)].comm = fields.comm;
+}
+
+void Timeline::on(const Event& event, const TaskExit& fields) {
+    const std::uint32_t index = track_of(event);
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    look(index, now_ns, Cpu{fields.cpu}, fields.runtime_ns);
+    live_[index].exiting = true;
+    tracks_[index].end_ns = now_ns;
+}
+
+// Only for a thread seen to exit: after an exec by another thread than the leader, the kernel
+// releases the old leader under the id the caller had.
+void Timeline::on(const Event& event, const TaskGone& fields) {
+    const auto found = current_.find(Tid{event.tid});
+    if (found == current_.end() || !live_[found->second].exiting) return;
+    const std::uint32_t index = found->second;
+    // It runs on a while in do_exit(), and may be moved meanwhile.
+    tracks_[index].end_ns = std::max(tracks_[index].end_ns, live_[index].look_ns);
+    if (live_[index].cpu) look(index, tracks_[index].end_ns, *live_[index].cpu, fields.runtime_ns);
+    current_.erase(found);
+    if (event.tid == event.pid) forget_pages(Pid{event.pid});
+}
+
+// ---- CPUs and run time ----
+
+// The thread was on `cpu` and had run `runtime_ns` at this time. What it ran since the last look
+// belongs to that CPU's node, if it can have been nowhere else.
+void Timeline::look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns) {
+    Live& live = live_[index];
+    ThreadTrack& track = tracks_[index];
+    const Node node = topology.local_memory_node(cpu);
+    const Node known = live.cpu ? topology.local_memory_node(*live.cpu) : kNoNode;
+    if (live.cpu && *live.cpu != cpu) ++track.missed_moves;
+
+    // The first look at a thread only says where to count from.
+    if (live.cpu && runtime_ns >= live.runtime_ns && time_ns >= live.look_ns) {
+        const Node where = live.uncertain || known != node ? kNoNode : node;
+        const std::uint64_t ran_ns = runtime_ns - live.runtime_ns;
+        const bool goes_on = !track.stretches.empty() && track.stretches.back().node == where &&
+                             track.stretches.back().ran_ns == 0 && ran_ns == 0;
+        if (goes_on) track.stretches.back().end_ns = time_ns;
+        else track.stretches.push_back({live.look_ns, time_ns, where, ran_ns});
+    }
+    live.cpu = cpu;
+    live.runtime_ns = std::max(live.runtime_ns, runtime_ns);
+    live.look_ns = std::max(live.look_ns, time_ns);
+    live.uncertain = false;
+    live.puzzling.reset();
+}
+
+void Timeline::on(const Event& event, const CpuMove& fields) {
+    const std::uint32_t index = track_of(event);
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Cpu from{fields.from_cpu};
+    const Cpu to{fields.to_cpu};
+    look(index, now_ns, from, fields.runtime_ns);
+    live_[index].cpu = to;
+
+    ThreadTrack& track = tracks_[index];
+    if (topology.node_of(from) != topology.node_of(to)) {
+        track.moves.push_back({now_ns, from, to, fields.cause, Tid{fields.by_tid}, fields.by_comm});
+        return;
+    }
+    const auto llc = [this](Cpu cpu) {
+        const auto found = topology.cpus.find(cpu);
+        return found == topology.cpus.end() ? -1 : found->second.llc;
+    };
+    if (llc(from) == llc(to)) ++track.moves_same_llc;
+    else ++track.moves_cross_llc;
+}
+
+// A look that finds the thread on another CPU may just race with a move whose event comes next.
+// Only if the next look finds it there as well has a move been missed.
+void Timeline::on(const Event& event, const Runtime& fields) {
+    const std::uint32_t index = track_of(event);
+    Live& live = live_[index];
+    const Cpu cpu{fields.cpu};
+    if (live.cpu && *live.cpu != cpu && live.puzzling != cpu) {
+        live.puzzling = cpu;
+        return;
+    }
+    const std::uint64_t idle_until_ns = since_begin(fields.idle_until_ns);
+    if (live.cpu == cpu && idle_until_ns > live.look_ns) look(index, idle_until_ns, cpu, live.runtime_ns);
+    look(index, since_begin(event.time_ns), cpu, fields.runtime_ns);
+}
+
+void Timeline::on(const Event& event, const NumaDecision& fields) {
+    tracks_[track_of(event)].decisions.push_back(
+        {since_begin(event.time_ns), fields.decision, fields.reason});
+}
+
+// ---- memory ----
+
+void Timeline::forget_pages(Pid pid) {
+    const auto found = pages_.find(pid);
+    if (found == pages_.end()) return;
+    page_budget.blocks_left += found->second.blocks();
+    pages_.erase(found);
+}
+
+void Timeline::move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move) {
+    for (const std::uint32_t user : users_.members(page.users)) {
+        WeightLog& weights = tracks_[user].weights;
+        weights.add(time_ns, page.node, -1, by_page_move);
+        if (to != kNoNode) weights.add(time_ns, to, 1, by_page_move);
+    }
+}
+
+void Timeline::on(const Event& event, const FirstTouch& fields) {
+    if (!is_node(fields.node)) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Node node{fields.node};
+    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    PageMap& map = pages_[Pid{event.pid}];
+    // Without a thread of the process (khugepaged, process_vm_writev) the users stay who they were.
+    const bool by_thread = event.tid != 0;
+    const std::uint32_t index = by_thread ? track_of(event) : 0;
+    const UserSets::Id toucher = by_thread ? users_.only(index) : UserSets::kNobody;
+
+    for (std::uint32_t i = 0; i < pages; ++i) {
+        const std::uint64_t address = fields.address + i * kPageBytes;
+        const Page old = map.get(address);
+        // Told late (the run was long open): the page has come to another place since. Times in a
+        // map are to the millisecond.
+        const bool is_late =
+            old.since_ns > now_ns || (old.node != node && old.since_ns / 1'000'000 == now_ns / 1'000'000);
+        if (by_thread && old.node != kNoNode && is_late) {
+            const bool moved = old.users == UserSets::kNobody;
+            move_weight({node, now_ns, toucher}, moved ? old.node : kNoNode, std::max(old.since_ns, now_ns),
+                        moved);
+            if (moved) map.set(address, {old.node, old.since_ns, toucher}, page_budget);
+            continue;
+        }
+        if (old.node != kNoNode) move_weight(old, by_thread ? kNoNode : node, now_ns, !by_thread);
+        map.set(address, {node, now_ns, by_thread ? toucher : old.users}, page_budget);
+    }
+    if (!by_thread) return;
+    tracks_[index].weights.add(now_ns, node, pages);
+    tracks_[index].touched_pages[node] += pages;
+    tracks_[index].evidence_touched += pages;
+}
+
+void Timeline::on(const Event& event, const HintFault& fields) {
+    if (event.tid == 0 || !is_node(fields.page_node)) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Node node{fields.page_node};
+    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    const std::uint32_t index = track_of(event);
+    PageMap& map = pages_[Pid{event.pid}];
+    ThreadTrack& track = tracks_[index];
+    // A fault inside a large folio counts for the whole of it (task_numa_fault, from 6.10).
+    const std::uint64_t alignment = std::has_single_bit(pages) ? pages * kPageBytes : kPageBytes;
+    const std::uint64_t first = fields.address & ~(alignment - 1);
+
+    for (std::uint32_t i = 0; i < pages; ++i) {
+        const std::uint64_t address = first + i * kPageBytes;
+        Page page = map.get(address);
+        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody}; // there before the trace
+        if (page.node != node) {                                       // a move nobody told of
+            move_weight(page, node, now_ns, true);
+            page.node = node;
+            page.since_ns = now_ns;
+        }
+        const UserSets::Id users = users_.with(page.users, index);
+        if (users != page.users) {
+            track.weights.add(page.since_ns, node, 1);
+            ++track.evidence_hinted;
+            page.users = users;
+        }
+        map.set(address, page, page_budget);
+    }
+    track.hinted_pages[node] += pages;
+}
+
+void Timeline::on(const Event& event, const PageMove& fields) {
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Node to = is_node(fields.to_node) ? Node{fields.to_node} : kNoNode;
+    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    PageMap& map = pages_[Pid{event.pid}];
+    Node from = is_node(fields.from_node) ? Node{fields.from_node} : kNoNode;
+    for (std::uint32_t i = 0; i < pages; ++i) {
+        const std::uint64_t address = fields.address + i * kPageBytes;
+        const Page old = map.get(address);
+        if (from == kNoNode) from = old.node;
+        if (old.node != kNoNode && old.node != to) move_weight(old, to, now_ns, true);
+        if (to != kNoNode) map.set(address, {to, now_ns, old.users}, page_budget);
+    }
+    if (from != to) count_page_move(now_ns, from, to, fields.reason, pages);
+}
+
+void Timeline::count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason,
+                               std::uint64_t pages) {
+    const auto is_alike = [&](const PageMoveRecord& record) {
+        return record.from == from && record.to == to && record.reason == reason;
+    };
+    const auto is_old = [&](const PageMoveRecord& record) {
+        return time_ns > record.begin_ns + kPageMoveMergeNs;
+    };
+    // Among the last few only: a hostile trace could make the search long.
+    const auto last =
+        page_moves.rbegin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(page_moves.size(), 16));
+    const auto found = std::find_if(page_moves.rbegin(), last, [&](const PageMoveRecord& record) {
+        return is_old(record) || is_alike(record);
+    });
+    if (found != last && !is_old(*found)) found->pages += pages;
+    else page_moves.push_back({time_ns, from, to, reason, pages});
+}
+
+// ---- losses ----
+
+void Timeline::doubt_all() {
+    for (const auto& [tid, index] : current_) live_[index].uncertain = true;
+}
+
+void Timeline::on(const Event&, const Lost& fields) {
+    lost.events[fields.event] += fields.count;
+    if (fields.event == ND_EVENT_cpu_move) doubt_all();
+}
+
+void Timeline::on(const Event&, const Damage& fields) {
+    lost.damaged_bytes += fields.bytes;
+    ++lost.damages;
+    doubt_all();
+}
+
+} // namespace numadrift

@@ -1,0 +1,150 @@
+// Events in, per-thread timelines out: where each thread was, how long it ran there, what moved
+// it, and where its memory was. A pure state machine: no clock, no files, no kernel; nothing is
+// invented across a loss.
+//
+// Owns: reconstruction. Does not own: what it means (analysis/).
+#pragma once
+
+#include "event/event.h"
+#include "timeline/page_map.h"
+#include "timeline/topology.h"
+#include "timeline/weight_log.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace numadrift {
+
+// All times are ns from the begin of the trace.
+struct CpuMoveRecord {
+    std::uint64_t time_ns = 0;
+    Cpu from{};
+    Cpu to{};
+    std::uint8_t cause = ND_CAUSE_unknown;
+    Tid by{}; // 0 for nobody in particular
+    std::string by_comm;
+};
+
+// Between two looks at a thread it was on CPUs of one node and ran `ran_ns` in all.
+struct Stretch {
+    std::uint64_t begin_ns = 0;
+    std::uint64_t end_ns = 0;
+    Node node = kNoNode; // local memory node of its CPU; kNoNode: not known (loss)
+    std::uint64_t ran_ns = 0;
+};
+
+struct DecisionRecord {
+    std::uint64_t time_ns = 0;
+    std::uint8_t decision = 0;
+    std::uint32_t reason = 0;
+};
+
+struct ThreadTrack {
+    Pid pid{};
+    Tid tid{};
+    std::string comm;
+    bool was_there = false; // before the trace began
+    std::uint64_t begin_ns = 0;
+    std::uint64_t end_ns = 0; // of the thread or of the trace
+
+    std::vector<Stretch> stretches;   // in order, without overlap
+    std::vector<CpuMoveRecord> moves; // to another node
+    std::vector<DecisionRecord> decisions;
+    std::uint64_t moves_same_llc = 0;
+    std::uint64_t moves_cross_llc = 0; // inside a node
+    std::uint64_t missed_moves = 0;    // it was found on a CPU nobody saw it move to
+
+    WeightLog weights;
+    std::map<Node, std::uint64_t> touched_pages; // first touched by it
+    std::map<Node, std::uint64_t> hinted_pages;  // by hint faults; the node before any migration
+    std::uint64_t evidence_touched = 0;          // pages its profile has from first touch
+    std::uint64_t evidence_hinted = 0;           // … from hint faults
+};
+
+struct PageMoveRecord {
+    std::uint64_t begin_ns = 0; // of the first of these moves
+    Node from = kNoNode;
+    Node to = kNoNode;
+    std::uint8_t reason = ND_REASON_unknown;
+    std::uint64_t pages = 0;
+};
+
+struct LostRecord {
+    std::map<std::uint32_t, std::uint64_t> events; // by kind
+    std::uint64_t damaged_bytes = 0;
+    std::uint64_t damages = 0;
+};
+
+class Timeline {
+public:
+    void apply(const Event& event);
+
+    // No more events: threads that still live end with the trace.
+    void finish();
+
+    // What the trace says of itself; defaults where it does not.
+    TraceBegin begin;
+    std::optional<TraceEnd> end;
+    Overhead overhead;
+    std::vector<SourceState> sources;
+    std::vector<std::string> targets;
+    std::map<std::uint32_t, std::uint64_t> event_counts; // by kind
+    LostRecord lost;
+    Topology topology;
+    std::vector<PageMoveRecord> page_moves;
+    PageBudget page_budget;
+    std::uint64_t duration_ns = 0;
+
+    // CLOCK_MONOTONIC when the trace began; all other times count from there.
+    std::uint64_t begin_ns() const { return begin_ns_; }
+
+    // Threads in the order they were first seen.
+    const std::vector<ThreadTrack>& threads() const { return tracks_; }
+
+private:
+    struct Live { // what is known of a thread right now
+        std::optional<Cpu> cpu;
+        std::uint64_t runtime_ns = 0;
+        std::uint64_t look_ns = 0; // when that was
+        bool uncertain = false;    // events were lost: it may have been elsewhere since
+        bool exiting = false;
+        std::optional<Cpu> puzzling; // a look found it there, but no move was seen (yet)
+    };
+
+    void on(const Event& event, const TraceBegin& fields);
+    void on(const Event& event, const TaskNew& fields);
+    void on(const Event& event, const TaskSeen& fields);
+    void on(const Event& event, const TaskExec& fields);
+    void on(const Event& event, const TaskRename& fields);
+    void on(const Event& event, const TaskExit& fields);
+    void on(const Event& event, const TaskGone& fields);
+    void on(const Event& event, const CpuMove& fields);
+    void on(const Event& event, const Runtime& fields);
+    void on(const Event& event, const FirstTouch& fields);
+    void on(const Event& event, const HintFault& fields);
+    void on(const Event& event, const PageMove& fields);
+    void on(const Event& event, const NumaDecision& fields);
+    void on(const Event& event, const Lost& fields);
+    void on(const Event& event, const Damage& fields);
+
+    std::uint64_t since_begin(std::uint64_t time_ns) const;
+    std::uint32_t start_track(const Event& event, std::optional<Cpu> cpu, std::uint64_t runtime_ns);
+    std::uint32_t track_of(const Event& event);
+    void look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns);
+    void doubt_all();
+    void count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason, std::uint64_t pages);
+    void forget_pages(Pid pid);
+    void move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move);
+
+    std::vector<ThreadTrack> tracks_;
+    std::vector<Live> live_;               // beside tracks_
+    std::map<Tid, std::uint32_t> current_; // living threads; exited ones until they are released
+    std::map<Pid, PageMap> pages_;
+    UserSets users_;
+    std::uint64_t begin_ns_ = 0;
+    bool begun_ = false;
+};
+
+} // namespace numadrift

@@ -1,0 +1,37 @@
+#include "timeline/weight_log.h"
+
+#include <algorithm>
+
+namespace numadrift {
+
+void WeightLog::add(std::uint64_t time_ns, Node node, std::int64_t pages, bool by_page_move) {
+    sums_[node] += pages;
+    // A page move is two steps (off one node, onto another), and evidence dated back interleaves
+    // with that of now: the step to join is among the last few.
+    const std::size_t look_back = std::min<std::size_t>(steps_.size(), 4);
+    for (std::size_t i = steps_.size() - look_back; i < steps_.size(); ++i) {
+        WeightStep& step = steps_[i];
+        if (step.node == node && step.by_page_move == by_page_move && step.time_ns <= time_ns &&
+            time_ns - step.time_ns < kMergeNs) {
+            step.pages += pages;
+            return;
+        }
+    }
+    steps_.push_back({time_ns, node, pages, by_page_move});
+}
+
+void WeightLog::clear_at(std::uint64_t time_ns) {
+    for (auto& [node, pages] : sums_) {
+        if (pages != 0) steps_.push_back({time_ns, node, -pages, false});
+        pages = 0;
+    }
+}
+
+std::vector<WeightStep> WeightLog::steps() const {
+    auto sorted = steps_;
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const auto& a, const auto& b) { return a.time_ns < b.time_ns; });
+    return sorted;
+}
+
+} // namespace numadrift

@@ -1,0 +1,41 @@
+// How much of the memory a thread uses is on which node, over time: a step function of pages.
+//
+// Evidence may be dated back: a page found on a node, that nobody saw coming there, was there
+// before. So steps are kept and put into order at the end, not summed up as they come.
+#pragma once
+
+#include "timeline/ids.h"
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace numadrift {
+
+struct WeightStep {
+    std::uint64_t time_ns = 0;
+    Node node = kNoNode;
+    std::int64_t pages = 0;
+    bool by_page_move = false; // pages moved, as against: became known or were freed
+};
+
+class WeightLog {
+public:
+    // Steps within this time of each other are one: it bounds the log, and away intervals are
+    // told to the millisecond.
+    static constexpr std::uint64_t kMergeNs = 250'000;
+
+    void add(std::uint64_t time_ns, Node node, std::int64_t pages, bool by_page_move = false);
+
+    // All memory is gone at this time: another program was started.
+    void clear_at(std::uint64_t time_ns);
+
+    // In the order of time, those dated back first.
+    std::vector<WeightStep> steps() const;
+
+private:
+    std::vector<WeightStep> steps_;
+    std::map<Node, std::int64_t> sums_;
+};
+
+} // namespace numadrift

@@ -1,0 +1,25 @@
+// Words for people: durations, sizes, and names that may be hostile.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace numadrift {
+
+// A name as one line of harmless text: control characters, escapes and invalid UTF-8 as \xNN.
+std::string printable(std::string_view name);
+
+// "950 us", "12.3 ms", "4.21 s", "3 min 20 s": three figures are enough for people.
+std::string duration_text(double ns);
+
+// "12 B", "3.4 KiB", "1.2 GiB".
+std::string size_text(std::uint64_t bytes);
+
+// 1234567 as "1,234,567".
+std::string count_text(std::uint64_t count);
+
+// "83 %"; "99.6 %" near the ends, where the difference matters.
+std::string share_text(double share);
+
+} // namespace numadrift
