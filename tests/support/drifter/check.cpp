@@ -23,7 +23,6 @@ struct Bracket { // the thread left `from` and came to `to` between these times
     std::uint64_t end_ns = 0;
     int from = 0;
     int to = 0;
-    bool ordered = false; // an affinity or cpuset change asked for it
 };
 
 struct LogEvent { // of tracefs
@@ -119,17 +118,24 @@ private:
             const int from = node_of(worker_.cpu[i - 1].cpu);
             const int to = node_of(worker_.cpu[i].cpu);
             if (from == to) continue;
-            Bracket bracket{worker_.cpu[i].before_ns, worker_.cpu[i].time_ns, from, to, false};
+            Bracket bracket{worker_.cpu[i].before_ns, worker_.cpu[i].time_ns, from, to};
             for (const Order& order : worker_.orders) {
                 const bool there = order.cpu >= 0 && node_of(order.cpu) == to;
                 if (!there || order.begin_ns > bracket.end_ns || order.end_ns + kMs < bracket.begin_ns)
                     continue;
-                bracket.ordered = true;
                 bracket.begin_ns = std::max(bracket.begin_ns, order.begin_ns);
             }
             found.push_back(bracket);
         }
         return found;
+    }
+
+    // A change of affinity or cpuset was under way at this time that takes it there.
+    bool ordered_at(std::uint64_t time_ns, int to) const {
+        return std::ranges::any_of(worker_.orders, [&](const Order& order) {
+            return order.cpu >= 0 && node_of(order.cpu) == to && time_ns + kBoundary >= order.begin_ns &&
+                   time_ns <= order.end_ns + kBoundary;
+        });
     }
 
     void check_verdict(const nlohmann::json& thread) {
@@ -237,12 +243,14 @@ private:
             else check_numa_cause(begin_ns, away.at("to"), cause);
             return;
         }
-        if (opening->ordered && cause != "affinity")
-            complain("was moved by its affinity, the cause is " + cause);
-        if (opening->ordered && !away.at("by").is_null() && away.at("by").at("tid") != truth_.mover_tid)
+        // A bracket may be long (the worker was in the kernel) and hold several moves: the one that
+        // was ordered is the one carried out while the order was.
+        const bool ordered = ordered_at(begin_ns, opening->to);
+        if (ordered && cause != "affinity") complain("was moved by its affinity, the cause is " + cause);
+        if (ordered && !away.at("by").is_null() && away.at("by").at("tid") != truth_.mover_tid)
             complain("was moved by thread " + std::to_string(truth_.mover_tid) + ", not " +
                      away.at("by").dump());
-        if (!opening->ordered) check_numa_cause(begin_ns, opening->to, cause);
+        if (!ordered) check_numa_cause(begin_ns, opening->to, cause);
 
         // The end: the next move to another node, as long as its memory stays; else it followed.
         for (const Bracket& bracket : brackets_) {
