@@ -38,6 +38,23 @@ struct thread_info {
 	u32 cpu;
 };
 
+/* A union's word from 5.14 (b27abaccf8e8): `nodes`; a member of `v` before. */
+typedef struct {
+	unsigned long bits[1];
+} nodemask_t;
+
+struct mempolicy {
+	unsigned short mode;
+	nodemask_t nodes;
+};
+
+struct mempolicy___v5_10 {
+	unsigned short mode;
+	union {
+		nodemask_t nodes;
+	} v;
+};
+
 struct task_struct {
 	struct thread_info thread_info; /* holds the CPU from 5.16 (bcf9033e5449) */
 	unsigned int __state;
@@ -48,6 +65,9 @@ struct task_struct {
 	int exit_state;
 	char comm[16];
 	unsigned in_execve : 1;
+	int numa_preferred_nid;
+	unsigned long *numa_faults;
+	struct mempolicy *mempolicy;
 };
 
 /* Up to 5.13: `state`; up to 5.15: `cpu` in task_struct itself. */
@@ -73,9 +93,12 @@ struct file {
 };
 
 struct vm_area_struct {
+	unsigned long vm_start;
+	unsigned long vm_end;
 	struct mm_struct *vm_mm;
 	unsigned long vm_flags;
 	struct file *vm_file;
+	struct mempolicy *vm_policy;
 };
 
 enum fault_flag {
@@ -113,9 +136,8 @@ struct folio___v6_1 { /* 5.19 to 6.17 */
 };
 
 struct pt_regs {
-	unsigned long ip;
-	unsigned long di;
-	unsigned long orig_ax;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
+	unsigned long ax, cx, dx, si, di, orig_ax, ip, sp;
 };
 
 #pragma clang attribute pop

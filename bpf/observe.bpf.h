@@ -217,6 +217,16 @@ static __always_inline u32 folio_pages(struct folio *folio, u64 flags)
 	return folio->_nr_pages;
 }
 
+/* The nodes a memory policy names, the first 64. */
+static __always_inline u64 policy_nodes(struct mempolicy *policy)
+{
+	struct mempolicy___v5_10 *old = (void *)policy;
+
+	if (bpf_core_field_exists(old->v))
+		return old->v.nodes.bits[0];
+	return policy->nodes.bits[0];
+}
+
 /* Whose memory it is; current may be khugepaged, kswapd or another process. */
 static __always_inline u32 vma_pid(struct vm_area_struct *vma)
 {

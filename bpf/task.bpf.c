@@ -169,6 +169,10 @@ int each_task(struct bpf_iter__task *ctx)
 	row.cpu = task_cpu(p);
 	row.ended = p->exit_state != 0;
 	copy_comm(&row.comm, p);
+	if (p->mempolicy) {
+		row.policy = p->mempolicy->mode;
+		row.policy_nodes = policy_nodes(p->mempolicy);
+	}
 	copy_extent(&row, p->pid);
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;

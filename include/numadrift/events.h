@@ -76,7 +76,12 @@
 	X(41, overhead, Overhead)                                                                  \
 	X(42, mark, Mark)                                                                          \
 	X(43, damage, Damage)                                                                      \
-	X(44, trace_end, TraceEnd)
+	X(44, trace_end, TraceEnd)                                                                 \
+	X(45, access_sample, AccessSample)                                                         \
+	X(46, sampling, Sampling)                                                                  \
+	X(47, kernel_faults, KernelFaults)                                                         \
+	X(48, residency, Residency)                                                                \
+	X(49, limits, Limits)
 
 /* First event of a trace. numa_balancing: the sysctl, -1 where the kernel has none. */
 #define ND_FIELDS_trace_begin(F)                                                                   \
@@ -104,6 +109,26 @@
  * missed: program runs that the kernel left out. */
 #define ND_FIELDS_trace_end(F) F(u64, emitted) F(u64, received) F(u64, missed)
 
+/* The thread was caught using `address`, and its page was on `node` a moment later. how:
+ * ND_SAMPLE_KINDS. */
+#define ND_FIELDS_access_sample(F) F(u64, address) F(s32, node) F(u8, how)
+/* What became of the thread's samples since the last such event: taken; of them in the kernel
+ * without a user address, without an address that could be worked out, in its own stack, thread
+ * locals or program text, on a page that has no node (not present, zero page), and not asked for
+ * because questions have a budget. */
+#define ND_FIELDS_sampling(F)                                                                      \
+	F(u32, taken) F(u32, in_kernel) F(u32, opaque) F(u32, own) F(u32, absent) F(u32, unasked)
+/* task_struct::numa_faults of the thread, NUMA_MEM, shared and private: a decaying count of pages
+ * it took hint faults on that are now on `node`. preferred_node: numa_preferred_nid, or -1. */
+#define ND_FIELDS_kernel_faults(F) F(s32, node) F(u64, pages) F(s32, preferred_node)
+/* Where the memory of process pid is, by random sampling: in mappings of this kind and policy,
+ * `pages` (4 KiB) are on `node`, with 95 % between low and high. One set has one time. */
+#define ND_FIELDS_residency(F)                                                                     \
+	F(text, mapping) F(text, policy) F(s32, node) F(u64, pages) F(u64, low) F(u64, high)
+/* Where the thread may run and allocate: Cpus_allowed_list, Mems_allowed_list, and its memory
+ * policy (MPOL_* of linux/mempolicy.h, -1 where unknown) with the nodes it names. */
+#define ND_FIELDS_limits(F) F(text, cpus) F(text, mems) F(s32, policy) F(text, policy_nodes)
+
 #define ND_EVENTS(X) ND_KERNEL_EVENTS(X) ND_USER_EVENTS(X)
 
 /* Why a thread changed its CPU. */
@@ -114,6 +139,9 @@
 #define ND_MEMORY_KINDS(X) X(0, unknown) X(1, anonymous) X(2, file) X(3, shared) X(4, hugetlb)
 
 #define ND_DECISIONS(X) X(0, move) X(1, swap) X(2, stick) X(3, skip_vma) X(4, skip_cpuset)
+
+/* exact: the page itself; base: only the mapping is known, by the base of the address. */
+#define ND_SAMPLE_KINDS(X) X(0, exact) X(1, base)
 
 /* enum migrate_reason (include/linux/migrate_mode.h), by name; 0 where the kernel did not say. */
 #define ND_MOVE_REASONS(X)                                                                         \
@@ -131,6 +159,9 @@ enum nd_event_kind {
 /* Kernel events have numbers below this: the size of tables indexed by kind. */
 #define ND_KERNEL_KINDS 16
 
+/* Raw samples become access_sample events in user space only; here they are counted. */
+#define ND_COUNT_SAMPLES 15
+
 enum nd_cause {
 #define ND_ITEM(number, name) ND_CAUSE_##name = number,
 	ND_CAUSES(ND_ITEM)
@@ -144,6 +175,11 @@ enum nd_memory {
 enum nd_decision {
 #define ND_ITEM(number, name) ND_DECISION_##name = number,
 	ND_DECISIONS(ND_ITEM)
+#undef ND_ITEM
+};
+enum nd_sample_kind {
+#define ND_ITEM(number, name) ND_SAMPLE_##name = number,
+	ND_SAMPLE_KINDS(ND_ITEM)
 #undef ND_ITEM
 };
 enum nd_move_reason {

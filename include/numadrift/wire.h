@@ -77,9 +77,67 @@ struct nd_task_row {
 	u32 touch_pages; /* so far; 0: none is open */
 	s32 touch_node;
 	u32 touch_memory;
+	s32 policy;	  /* task_struct::mempolicy: MPOL_*, 0 for none */
+	u64 policy_nodes; /* of the first 64 */
+};
+ND_STATIC_ASSERT(sizeof(struct nd_task_row) == 88, "nd_task_row");
+
+/* What another iterator writes for each thread that NUMA balancing has counted faults of. */
+#define ND_FAULT_NODES 64
+struct nd_faults_row {
+	u32 pid;
+	u32 tid;
+	s32 preferred_node;
+	u32 nodes; /* words that follow count, two a node: shared and private */
+	u64 pages[2 * ND_FAULT_NODES];
+};
+ND_STATIC_ASSERT(sizeof(struct nd_faults_row) == 16 + 16 * ND_FAULT_NODES, "nd_faults_row");
+
+/* A mapping, by the iterator over a process' mappings. policy: MPOL_*, -1 where the mapping has
+ * none of its own. */
+struct nd_vma_row {
+	u64 begin;
+	u64 end;
+	u64 policy_nodes; /* of the first 64 */
+	u32 pid;
+	s32 policy;
+	u32 shared; /* the policy is that of the shared memory object, not of this mapping */
 	u32 reserved;
 };
-ND_STATIC_ASSERT(sizeof(struct nd_task_row) == 80, "nd_task_row");
+ND_STATIC_ASSERT(sizeof(struct nd_vma_row) == 40, "nd_vma_row");
+
+/* General registers by number, as machine code counts them but for the first eight. */
+#define ND_REGISTERS(X)                                                                            \
+	X(0, ax)                                                                                   \
+	X(1, bx)                                                                                   \
+	X(2, cx) X(3, dx) X(4, si) X(5, di) X(6, bp) X(7, sp) X(8, r8) X(9, r9) X(10, r10)         \
+	    X(11, r11) X(12, r12) X(13, r13) X(14, r14) X(15, r15)
+
+/* Bytes of code sent along with a sample: before ip and from it. */
+#define ND_CODE_BEFORE 48
+#define ND_CODE_BYTES 112
+
+enum nd_sample_where {
+	ND_SAMPLED_USER,   /* interrupted in user code, at ip */
+	ND_SAMPLED_FAULT,  /* in the kernel, for the instruction at ip, which will run again */
+	ND_SAMPLED_KERNEL, /* in a system call: ip, registers and code are the kernel's */
+};
+
+/* A running thread of a target, by the cpu-clock: in the ring of samples. */
+struct nd_sample {
+	u64 time_ns;
+	u32 pid;
+	u32 tid;
+	u64 ip;
+	u64 registers[16];
+	u64 user_sp; /* 0 where not known */
+	u32 where;   /* enum nd_sample_where */
+	u32 code_before;
+	u32 code_bytes; /* of code[], which begins code_before bytes before ip; 0: not readable */
+	u8 code[ND_CODE_BYTES];
+	u32 reserved;
+};
+ND_STATIC_ASSERT(sizeof(struct nd_sample) == 288, "nd_sample");
 
 /* Bounds of tables: CPUs the kernel side knows by node, process ids (PID_MAX_LIMIT). */
 #define ND_MAX_CPUS 4096

@@ -1,6 +1,7 @@
 // Any bytes as a ring record, and as what procfs and sysfs say.
 #include "probe/topology.h"
 #include "source/live/rings.h"
+#include "util/lists.h"
 #include "util/text.h"
 
 #include <cstdint>
@@ -11,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Event event;
     static_cast<void>(live::decode_record(data, size, event));
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    static_cast<void>(probe::parse_cpu_list(text));
+    static_cast<void>(parse_list(text));
     for (const char byte : printable(text))
         if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) __builtin_trap();
     return 0;

@@ -4,39 +4,6 @@
 
 namespace numadrift {
 
-void Profile::add(Node node, std::int64_t pages) {
-    pages_[node] += pages;
-    total_ += pages;
-}
-
-double Profile::weight(Node node) const {
-    const auto found = pages_.find(node);
-    if (found == pages_.end() || total_ <= 0) return 0;
-    return static_cast<double>(std::max<std::int64_t>(found->second, 0)) / static_cast<double>(total_);
-}
-
-std::map<Node, double> Profile::weights() const {
-    std::map<Node, double> shares;
-    for (const auto& [node, pages] : pages_)
-        if (pages > 0) shares[node] = weight(node);
-    return shares;
-}
-
-std::optional<Node> Profile::home(const Thresholds& thresholds) const {
-    if (total_ < thresholds.evidence_pages) return std::nullopt;
-    for (const auto& [node, pages] : pages_)
-        if (weight(node) >= thresholds.home_share) return node;
-    return std::nullopt;
-}
-
-Standing Profile::standing(Node on, const Thresholds& thresholds) const {
-    if (on == kNoNode || total_ < thresholds.evidence_pages) return Standing::unknown;
-    const auto at = home(thresholds);
-    if (!at) return Standing::spread;
-    if (on == *at) return Standing::home;
-    return weight(on) <= thresholds.away_share ? Standing::away : Standing::spread;
-}
-
 std::optional<double> Locality::locality() const {
     if (profiled_cpu_ns == 0) return std::nullopt;
     return 1.0 - remote_cpu_ns / static_cast<double>(profiled_cpu_ns);
@@ -44,11 +11,25 @@ std::optional<double> Locality::locality() const {
 
 namespace {
 
+// All evidence in the order of time.
+std::vector<WeightStep> steps_of(const ThreadTrack& track, const WeightLog* process) {
+    std::vector<WeightStep> steps = track.weights.steps();
+    const auto append = [&steps](const std::vector<WeightStep>& more) {
+        steps.insert(steps.end(), more.begin(), more.end());
+    };
+    append(track.samples.steps());
+    append(track.kernel.steps());
+    if (process) append(process->steps());
+    std::ranges::stable_sort(steps, {}, &WeightStep::time_ns);
+    return steps;
+}
+
 // The state of the walk: it advances from one change to the next.
 class Walker {
 public:
-    Walker(const ThreadTrack& track, const Topology& topology, const Thresholds& thresholds)
-        : track_(track), topology_(topology), thresholds_(thresholds), steps_(track.weights.steps()) {}
+    Walker(const ThreadTrack& track, const WeightLog* process, const Topology& topology,
+           const Thresholds& thresholds)
+        : track_(track), topology_(topology), thresholds_(thresholds), steps_(steps_of(track, process)) {}
 
     Locality walk() {
         take_steps(track_.begin_ns);
@@ -77,6 +58,8 @@ private:
     std::size_t next_step_ = 0;
     std::size_t next_move_ = 0;
     Node on_ = kNoNode;
+    Node settled_on_ = kNoNode; // where it was last known to be
+    bool was_home_ = false;     // at any time so far
     Standing standing_ = Standing::unknown;
     bool is_away_ = false;
     Locality result_;
@@ -87,7 +70,7 @@ bool Walker::take_steps(std::uint64_t until_ns) {
     bool moved = false;
     while (next_step_ < steps_.size() && steps_[next_step_].time_ns <= until_ns) {
         const WeightStep& step = steps_[next_step_++];
-        result_.profile.add(step.node, step.pages);
+        result_.profile.add(step.evidence, step.node, step.pages);
         moved |= step.by_page_move;
     }
     return moved;
@@ -149,17 +132,22 @@ void Walker::run(std::uint64_t begin_ns, std::uint64_t end_ns, std::uint64_t ran
     const auto ran = static_cast<double>(ran_ns);
     const Profile& profile = result_.profile;
     result_.remote_cpu_ns += ran * (1 - profile.weight(on_));
-    for (const auto& [node, weight] : profile.weights())
+    for (const auto& [node, weight] : profile.weights()) {
+        result_.use_ns[{on_, node}] += ran * weight;
         result_.distance_cost_ns +=
             ran * weight *
             (static_cast<double>(topology_.distance(on_, node)) / topology_.distance(on_, on_) - 1);
+    }
 }
 
 // After a change at this time: does an away interval begin or end?
 void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move) {
+    const bool has_moved = on_ != kNoNode && settled_on_ != kNoNode && on_ != settled_on_;
+    if (on_ != kNoNode) settled_on_ = on_;
     standing_ = result_.profile.standing(on_, thresholds_);
     result_.last_standing = standing_;
     if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
+    was_home_ |= standing_ == Standing::home;
     if (standing_ != Standing::away) return close_away(time_ns, false);
     if (is_away_ && result_.away.back().to == on_) return;
     close_away(time_ns, false); // moved on, still away: another interval, with its own cause
@@ -170,12 +158,14 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     interval.to = on_;
     interval.start_ns = time_ns;
     if (move && topology_.local_memory_node(move->from) != on_) {
-        interval.opening = Opening::cpu_move;
         interval.start_ns = move->time_ns;
         interval.cause = move->cause;
         interval.by = move->by;
         interval.by_comm = move->by_comm;
-    } else if (by_page_move) interval.opening = Opening::page_move;
+    }
+    if (!was_home_) return;
+    if (has_moved) interval.opening = Opening::cpu_move;
+    else if (by_page_move) interval.opening = Opening::page_move;
 }
 
 void Walker::close_away(std::uint64_t time_ns, bool still_open) {
@@ -192,8 +182,9 @@ void Walker::drop_intervals_never_run_in() {
 
 } // namespace
 
-Locality walk(const ThreadTrack& track, const Topology& topology, const Thresholds& thresholds) {
-    return Walker(track, topology, thresholds).walk();
+Locality walk(const ThreadTrack& track, const WeightLog* process, const Topology& topology,
+              const Thresholds& thresholds) {
+    return Walker(track, process, topology, thresholds).walk();
 }
 
 } // namespace numadrift

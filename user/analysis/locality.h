@@ -2,7 +2,7 @@
 // per node, remote CPU time, locality, and the intervals it was away from its memory.
 #pragma once
 
-#include "analysis/thresholds.h"
+#include "analysis/profile.h"
 #include "timeline/timeline.h"
 
 #include <map>
@@ -12,30 +12,10 @@
 
 namespace numadrift {
 
-enum class Standing { unknown, spread, home, away };
-
-// Weights per node at one moment.
-class Profile {
-public:
-    void add(Node node, std::int64_t pages);
-
-    std::int64_t pages() const { return total_; }
-    double weight(Node node) const; // share of the pages; 0 where nothing is known
-    std::map<Node, double> weights() const;
-
-    // The node that holds enough of it; none if it is spread or too little is known.
-    std::optional<Node> home(const Thresholds& thresholds) const;
-    Standing standing(Node on, const Thresholds& thresholds) const;
-
-private:
-    std::map<Node, std::int64_t> pages_;
-    std::int64_t total_ = 0;
-};
-
 enum class Opening {
     cpu_move,  // the thread was moved off its home
     page_move, // its memory was moved away from it
-    neither,   // it was so when it became known
+    neither,   // it never was at home before, or began to use other memory
 };
 
 struct AwayInterval {
@@ -50,6 +30,13 @@ struct AwayInterval {
     Tid by{};
     std::string by_comm;
     std::vector<std::string> uncorrected; // why NUMA balancing did not bring it back
+};
+
+// From a CPU of one node to the memory of another, or of the same.
+struct Way {
+    Node cpu = kNoNode;
+    Node memory = kNoNode;
+    auto operator<=>(const Way&) const = default;
 };
 
 // A piece of time of one standing, for the picture.
@@ -68,8 +55,9 @@ struct Locality {
     double remote_cpu_ns = 0;
     double distance_cost_ns = 0;
     std::map<Standing, std::uint64_t> standing_cpu_ns;
-    Profile profile;          // at the end
-    std::optional<Node> home; // at the end or, if there is none then, the last it had
+    std::map<Way, double> use_ns; // profiled CPU time, shared out by the memory used meanwhile
+    Profile profile;              // at the end
+    std::optional<Node> home;     // at the end or, if there is none then, the last it had
     Standing last_standing = Standing::unknown;
     std::vector<AwayInterval> away; // those it ran in
     std::vector<StandingSpan> spans;
@@ -78,6 +66,8 @@ struct Locality {
     std::optional<double> locality() const;
 };
 
-Locality walk(const ThreadTrack& track, const Topology& topology, const Thresholds& thresholds);
+// `process`: where the memory of its process is, over time; may be null.
+Locality walk(const ThreadTrack& track, const WeightLog* process, const Topology& topology,
+              const Thresholds& thresholds);
 
 } // namespace numadrift

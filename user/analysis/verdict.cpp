@@ -48,13 +48,13 @@ Verdict judge(const Locality& locality, const Topology& topology, const Threshol
                    thresholds.drift_cpu_share * static_cast<double>(locality.total_cpu_ns);
     };
     const std::uint64_t away_ns = away_cpu_ns(locality);
+    const std::uint64_t moved_off_ns = away_cpu_ns(locality, Opening::cpu_move);
+    const std::uint64_t moved_away_ns = away_cpu_ns(locality, Opening::page_move);
     const Verdict moved_off = locality.last_standing == Standing::home ? Verdict::returned : Verdict::drifted;
-    if (is_noticeable(away_cpu_ns(locality, Opening::cpu_move))) return moved_off;
-    if (is_noticeable(away_cpu_ns(locality, Opening::page_move))) return Verdict::deserted;
-    if (is_noticeable(away_ns)) {
-        // It ran at home and away: it was moved, though nobody saw it (loss), or bit by bit.
-        return cpu_in(locality, Standing::home) == 0 ? Verdict::misplaced : moved_off;
-    }
+    if (is_noticeable(moved_off_ns) && moved_off_ns >= moved_away_ns) return moved_off;
+    if (is_noticeable(moved_away_ns)) return Verdict::deserted;
+    if (is_noticeable(moved_off_ns)) return moved_off;
+    if (is_noticeable(away_ns)) return Verdict::misplaced; // nothing was seen to move
     const std::uint64_t known_ns =
         cpu_in(locality, Standing::home) + cpu_in(locality, Standing::spread) + away_ns;
     if (known_ns * 2 < locality.total_cpu_ns) return Verdict::unknown;

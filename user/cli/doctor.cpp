@@ -41,9 +41,7 @@ Finding nodes(const Result<Topology>& topology) {
 Finding balancing(const probe::Host& host) {
     switch (host.numa_balancing) {
     case -1: return {"NUMA balancing", "limited", "this kernel has none: no hint faults to learn from"};
-    case 0:
-        return {"NUMA balancing", "limited",
-                "off: no hint faults; memory placed before the recording stays unknown"};
+    case 0: return {"NUMA balancing", "limited", "off: no hint faults; memory is found by sampling alone"};
     default:
         return {"NUMA balancing", "ok", fmt::format("on (kernel.numa_balancing={})", host.numa_balancing)};
     }

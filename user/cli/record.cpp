@@ -27,6 +27,7 @@ struct RecordOptions {
     std::string duration;
     std::string hooks = "auto";
     std::uint32_t ring_mib = 16;
+    std::optional<std::uint32_t> sample_hz;
     std::shared_ptr<ReportOptions> report = std::make_shared<ReportOptions>();
 };
 
@@ -154,6 +155,7 @@ Result<int> run(const RecordOptions& options) {
     if (!chosen) return chosen.error();
     chosen->tracepoints_only = options.hooks == "tracepoint";
     chosen->ring_mib = options.ring_mib;
+    chosen->sample_hz = options.sample_hz;
 
     catch_signals();
     auto live = LiveSource::attach(*chosen);
@@ -194,6 +196,9 @@ Run add_record(CLI::App& app) {
     verb->add_option("--ring-mib", options->ring_mib, "Buffer of each node, a power of two")
         ->check(CLI::IsMember({1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}))
         ->capture_default_str();
+    verb->add_option("--sample-hz", options->sample_hz,
+                     "Samples of data addresses a second on each CPU, 0: none [97; fewer from 65 CPUs on]")
+        ->check(CLI::Range(0, 1000));
     add_report_options(*verb, options->report);
     return [options] { return run(*options); };
 }

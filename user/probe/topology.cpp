@@ -1,6 +1,7 @@
 #include "probe/topology.h"
 
 #include "util/file.h"
+#include "util/lists.h"
 
 #include <algorithm>
 #include <charconv>
@@ -12,7 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostCpus = 65536;
 constexpr std::uint64_t kPageBytes = 4096;
 
 bool parse_number(std::string_view text, std::uint32_t& value) {
@@ -63,7 +63,7 @@ std::int32_t llc_of(const std::string& cpu_directory) {
         std::uint32_t level = 0;
         const std::string cache = fmt::format("{}/cache/{}", cpu_directory, name);
         if (!name.starts_with("index") || !parse_number(read_line(cache + "/level"), level)) continue;
-        const auto shared = parse_cpu_list(read_line(cache + "/shared_cpu_list"));
+        const auto shared = parse_list(read_line(cache + "/shared_cpu_list"));
         if (level >= deepest && !shared.empty()) {
             deepest = level;
             llc = static_cast<std::int32_t>(shared.front());
@@ -81,7 +81,7 @@ Node node_of(const std::string& cpu_directory) {
 }
 
 void read_nodes(const std::string& nodes_directory, Topology& topology) {
-    const auto online = parse_cpu_list(read_line(nodes_directory + "/online"));
+    const auto online = parse_list(read_line(nodes_directory + "/online"));
     for (const std::uint32_t id : online) {
         const std::string directory = fmt::format("{}/node{}", nodes_directory, id);
         auto& info = topology.nodes[Node{static_cast<std::int32_t>(id)}];
@@ -97,27 +97,10 @@ void read_nodes(const std::string& nodes_directory, Topology& topology) {
 
 } // namespace
 
-std::vector<std::uint32_t> parse_cpu_list(std::string_view list) {
-    std::vector<std::uint32_t> numbers;
-    while (!list.empty()) {
-        const auto part = list.substr(0, list.find(','));
-        list.remove_prefix(std::min(part.size() + 1, list.size()));
-        const auto dash = part.find('-');
-        std::uint32_t first = 0;
-        std::uint32_t last = 0;
-        if (!parse_number(part.substr(0, dash), first)) return {};
-        if (dash == std::string_view::npos) last = first;
-        else if (!parse_number(part.substr(dash + 1), last)) return {};
-        for (std::uint64_t n = first; n <= last && numbers.size() < kMostCpus; ++n)
-            numbers.push_back(static_cast<std::uint32_t>(n));
-    }
-    return numbers;
-}
-
 Result<Topology> read_topology(const std::string& root) {
     Topology topology;
     const std::string cpus = root + "/sys/devices/system/cpu";
-    auto possible = parse_cpu_list(read_line(cpus + "/possible"));
+    auto possible = parse_list(read_line(cpus + "/possible"));
     if (possible.empty())
         return Error{fmt::format("cannot tell the CPUs from {}/possible", cpus), "is /sys mounted?"};
     read_nodes(root + "/sys/devices/system/node", topology);
@@ -138,7 +121,7 @@ Result<Topology> read_topology(const std::string& root) {
 
 std::vector<PfnRange> read_pfn_ranges(const std::string& root) {
     const std::string nodes = root + "/sys/devices/system/node";
-    const auto online = parse_cpu_list(read_line(nodes + "/online"));
+    const auto online = parse_list(read_line(nodes + "/online"));
     if (online.size() <= 1) return {{0, UINT64_MAX, Node{0}}};
 
     const std::uint64_t block_pages =
@@ -160,6 +143,11 @@ std::vector<PfnRange> read_pfn_ranges(const std::string& root) {
         else merged.push_back(range);
     }
     return merged;
+}
+
+std::uint32_t possible_nodes(const std::string& root) {
+    const auto possible = parse_list(read_line(root + "/sys/devices/system/node/possible"));
+    return possible.empty() ? 1 : possible.back() + 1;
 }
 
 } // namespace numadrift::probe

@@ -9,11 +9,11 @@
 
 namespace numadrift::probe {
 
-// "0-3,8" as numbers; empty for nonsense. Bounded: hostile input makes at most 65,536.
-std::vector<std::uint32_t> parse_cpu_list(std::string_view list);
-
 // A kernel without NUMA is one node 0 with all CPUs. Error: not even the CPUs can be told.
 Result<Topology> read_topology(const std::string& root);
+
+// nr_node_ids of the kernel: the highest node there can be, plus 1.
+std::uint32_t possible_nodes(const std::string& root);
 
 struct PfnRange {
     std::uint64_t first = 0;

@@ -1,6 +1,10 @@
 #include "report/report.h"
 
+#include "analysis/what_if.h"
+#include "util/lists.h"
+
 #include <algorithm>
+#include <cmath>
 #include <fmt/core.h>
 #include <set>
 
@@ -8,18 +12,12 @@ namespace numadrift {
 namespace {
 
 constexpr std::size_t kMostCommands = 3;
+constexpr double kWorthTelling = 0.1; // of all CPU time
 
-// {0,1,2,3,8} as "0-3,8".
 std::string cpu_list(const std::vector<Cpu>& cpus) {
-    std::string list;
-    for (std::size_t i = 0; i < cpus.size();) {
-        std::size_t end = i;
-        while (end + 1 < cpus.size() && raw(cpus[end + 1]) == raw(cpus[end]) + 1) ++end;
-        list += fmt::format("{}{}", list.empty() ? "" : ",", raw(cpus[i]));
-        if (end > i) list += fmt::format("-{}", raw(cpus[end]));
-        i = end + 1;
-    }
-    return list;
+    std::vector<std::uint32_t> numbers;
+    for (const Cpu cpu : cpus) numbers.push_back(raw(cpu));
+    return list_text(numbers);
 }
 
 // The cause that took most of a thread's CPU time away from home.
@@ -32,34 +30,59 @@ std::uint8_t main_cause(const ThreadReport& thread) {
     return cause;
 }
 
-struct Group { // drifted threads of one process, home and cause
+// Threads of one process with the same trouble.
+struct Group {
     Pid pid{};
-    Node home = kNoNode;
-    Node to = kNoNode;
+    Verdict verdict = Verdict::drifted;
+    Node home = kNoNode; // where their memory is
+    Node to = kNoNode;   // where they run
     std::uint8_t cause = 0;
-    std::vector<Tid> tids;
+    std::vector<const ThreadReport*> threads;
 };
+
+bool needs_advice(const ThreadReport& thread) {
+    return (thread.verdict == Verdict::drifted || thread.verdict == Verdict::misplaced ||
+            thread.verdict == Verdict::deserted) &&
+           !thread.locality.away.empty();
+}
 
 std::vector<Group> groups_of(const Report& report) {
     std::vector<Group> groups;
     for (const auto& thread : report.threads) {
-        if (thread.verdict != Verdict::drifted || thread.locality.away.empty()) continue;
+        if (!needs_advice(thread)) continue;
         const auto& last = thread.locality.away.back();
         const std::uint8_t cause = main_cause(thread);
-        auto group = groups.begin();
-        while (group != groups.end() && !(group->pid == thread.pid && group->home == last.from &&
-                                          group->to == last.to && group->cause == cause))
-            ++group;
-        if (group == groups.end()) group = groups.insert(group, {thread.pid, last.from, last.to, cause, {}});
-        group->tids.push_back(thread.tid);
+        auto group = std::ranges::find_if(groups, [&](const Group& other) {
+            return other.pid == thread.pid && other.verdict == thread.verdict && other.home == last.from &&
+                   other.to == last.to && other.cause == cause;
+        });
+        if (group == groups.end())
+            group = groups.insert(group, {thread.pid, thread.verdict, last.from, last.to, cause, {}});
+        group->threads.push_back(&thread);
     }
     return groups;
 }
 
+// The remote CPU time of the report, had some threads had what `changed` says for each.
+template <class Changed, class Threads>
+std::uint64_t left_if(const Report& report, const Threads& threads, Changed changed) {
+    auto left_ns = static_cast<double>(report.remote_cpu_ns);
+    for (const ThreadReport* thread : threads)
+        left_ns += changed(thread->locality) - thread->locality.remote_cpu_ns;
+    return static_cast<std::uint64_t>(std::llround(std::clamp(left_ns, 0.0, 9e18)));
+}
+
+std::vector<const ThreadReport*> threads_of(const Report& report, Pid pid) {
+    std::vector<const ThreadReport*> threads;
+    for (const auto& thread : report.threads)
+        if (thread.pid == pid) threads.push_back(&thread);
+    return threads;
+}
+
 // May the whole process be pinned, without harm to threads that are at home elsewhere?
 bool all_at_home_on(const Report& report, Pid pid, Node home) {
-    return std::ranges::all_of(report.threads, [&](const ThreadReport& thread) {
-        return thread.pid != pid || !thread.locality.home || *thread.locality.home == home;
+    return std::ranges::all_of(threads_of(report, pid), [&](const ThreadReport* thread) {
+        return !thread->locality.home || *thread->locality.home == home;
     });
 }
 
@@ -67,27 +90,77 @@ Advice pin_home(const Group& group, const Report& report) {
     const std::string cpus = cpu_list(report.topology.cpus_of(group.home));
     std::string command;
     std::size_t rest = 0;
-    if (group.tids.size() > kMostCommands && all_at_home_on(report, group.pid, group.home))
+    if (group.threads.size() > kMostCommands && all_at_home_on(report, group.pid, group.home))
         command = fmt::format("taskset -apc {} {}", cpus, raw(group.pid));
     else {
-        for (std::size_t i = 0; i < group.tids.size() && i < kMostCommands; ++i)
-            command += fmt::format("{}taskset -pc {} {}", i > 0 ? "; " : "", cpus, raw(group.tids[i]));
-        rest = group.tids.size() > kMostCommands ? group.tids.size() - kMostCommands : 0;
+        for (std::size_t i = 0; i < group.threads.size() && i < kMostCommands; ++i)
+            command +=
+                fmt::format("{}taskset -pc {} {}", i > 0 ? "; " : "", cpus, raw(group.threads[i]->tid));
+        rest = group.threads.size() > kMostCommands ? group.threads.size() - kMostCommands : 0;
     }
-    std::string why = fmt::format("their memory is on node {}, they run on node {} ({})", raw(group.home),
-                                  raw(group.to), cause_name(group.cause));
+    std::string why =
+        fmt::format("their memory is on node {}, they run on node {}", raw(group.home), raw(group.to));
+    if (group.verdict == Verdict::drifted) why += fmt::format(" ({})", cause_name(group.cause));
     if (rest > 0) why += fmt::format("; and {} more threads alike", rest);
-    return {fmt::format("Bring {} of process {} back to node {}",
-                        group.tids.size() == 1 ? "the thread" : "the threads", raw(group.pid),
-                        raw(group.home)),
-            command, why};
+    if (group.cause == ND_CAUSE_affinity)
+        why += "; something set their CPU affinity or cpuset: see that it does not do so again";
+    return {fmt::format("{} {} of process {} {} node {}", group.verdict == Verdict::drifted ? "Bring" : "Run",
+                        group.threads.size() == 1 ? "the thread" : "the threads", raw(group.pid),
+                        group.verdict == Verdict::drifted ? "back to" : "on", raw(group.home)),
+            command, why, left_if(report, group.threads, [&](const Locality& locality) {
+                return remote_if_pinned(locality, group.home);
+            })};
 }
 
-Advice move_memory(const Group& group) {
-    return {fmt::format("Or let the memory follow: move process {}'s pages to node {}", raw(group.pid),
-                        raw(group.to)),
+Advice move_memory(const Group& group, const Report& report, bool is_first) {
+    return {fmt::format("{} process {}'s pages to node {}",
+                        is_first ? "Move" : "Or let the memory follow: move", raw(group.pid), raw(group.to)),
             fmt::format("migratepages {} {} {}", raw(group.pid), raw(group.home), raw(group.to)),
-            "right if the threads are to stay where they are now; it moves the pages of all its threads"};
+            "right if the threads are to stay where they are now; it moves the pages of all its threads",
+            left_if(report, threads_of(report, group.pid), [&](const Locality& locality) {
+                return remote_if_migrated(locality, group.home, group.to);
+            })};
+}
+
+// A cpuset that keeps a thread from home keeps taskset from bringing it there.
+std::optional<Advice> widen_cpuset(const Group& group, const Report& report) {
+    const auto& limits = group.threads.front()->limits;
+    if (!limits) return std::nullopt;
+    const auto mems = parse_list(limits->mems);
+    if (mems.empty() || std::ranges::find(mems, static_cast<std::uint32_t>(raw(group.to))) != mems.end())
+        return std::nullopt;
+    return Advice{
+        fmt::format("Its cpuset keeps memory on nodes {}: give it node {} too, or take its CPUs away there",
+                    limits->mems, raw(group.to)),
+        "", "cpuset.mems of its cgroup does not match cpuset.cpus: one of the two is wrong",
+        left_if(report, group.threads,
+                [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
+}
+
+// Threads that use memory of many nodes: nothing they run on is right, only less wrong.
+std::optional<Advice> bind_spread(const Report& report) {
+    std::map<Pid, std::vector<const ThreadReport*>> spread;
+    for (const auto& thread : report.threads)
+        if (thread.verdict == Verdict::spread) spread[thread.pid].push_back(&thread);
+    const auto remote_of = [](const std::vector<const ThreadReport*>& threads) {
+        double sum = 0;
+        for (const ThreadReport* thread : threads) sum += thread->locality.remote_cpu_ns;
+        return sum;
+    };
+    const auto worst =
+        std::ranges::max_element(spread, {}, [&](const auto& entry) { return remote_of(entry.second); });
+    if (worst == spread.end() ||
+        remote_of(worst->second) < kWorthTelling * static_cast<double>(report.cpu_ns))
+        return std::nullopt;
+    std::map<Node, double> used;
+    for (const ThreadReport* thread : worst->second)
+        for (const auto& [way, ns] : thread->locality.use_ns) used[way.memory] += ns;
+    const Node most =
+        std::ranges::max_element(used, {}, [](const auto& entry) { return entry.second; })->first;
+    return Advice{fmt::format("Start process {} on one node, if it fits there", raw(worst->first)),
+                  fmt::format("numactl --cpunodebind={0} --membind={0} COMMAND", raw(most)),
+                  "its threads use memory of several nodes; bound to one, none of it is remote",
+                  left_if(report, worst->second, [](const Locality&) { return remote_if_bound(); })};
 }
 
 } // namespace
@@ -96,17 +169,20 @@ std::vector<Advice> advise(const Report& report) {
     std::vector<Advice> advice;
     std::set<std::pair<Pid, Node>> memory_said;
     for (const Group& group : groups_of(report)) {
-        if (report.topology.cpus_of(group.home).empty()) continue; // memory-only node: cannot go there
-        if (group.cause == ND_CAUSE_affinity) {
-            Advice back = pin_home(group, report);
-            back.why += "; something set their CPU affinity or cpuset: see that it does not do so again";
-            advice.push_back(std::move(back));
-        } else advice.push_back(pin_home(group, report));
-        if (memory_said.emplace(group.pid, group.home).second) advice.push_back(move_memory(group));
+        const bool can_go_home = !report.topology.cpus_of(group.home).empty(); // memory-only nodes: not
+        const bool memory_first = group.verdict == Verdict::deserted || !can_go_home;
+        const bool is_new = memory_said.emplace(group.pid, group.home).second;
+        if (memory_first && is_new) advice.push_back(move_memory(group, report, true));
+        if (can_go_home) advice.push_back(pin_home(group, report));
+        if (!memory_first && is_new) advice.push_back(move_memory(group, report, false));
+        if (auto widen = widen_cpuset(group, report)) advice.push_back(*std::move(widen));
     }
-    if (report.drifted > 0 && report.trace.numa_balancing == 0)
+    const bool is_trouble = std::ranges::any_of(report.threads, needs_advice);
+    if (is_trouble && report.trace.numa_balancing == 0)
         advice.push_back({"Or let the kernel do both", "sysctl kernel.numa_balancing=1",
-                          "NUMA balancing is off: nothing brings threads and memory together again"});
+                          "NUMA balancing is off: nothing brings threads and memory together again",
+                          std::nullopt});
+    if (auto bind = bind_spread(report)) advice.push_back(*std::move(bind));
     return advice;
 }
 

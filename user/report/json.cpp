@@ -1,5 +1,8 @@
 #include "report/json.h"
 
+#include "report/residency.h"
+#include "util/policy.h"
+
 #include <cmath>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -103,11 +106,45 @@ Json away_json(const AwayInterval& interval) {
     return away;
 }
 
+Json text_or_null(const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+}
+
+// 95 % of each weight.
+Json bounds_json(const Profile& profile) {
+    Json bounds = Json::object();
+    for (const auto& [node, weight] : profile.weights()) {
+        const Bounds known = profile.bounds(node);
+        bounds[key(node)] = {rounded(known.low), rounded(known.high)};
+    }
+    return bounds;
+}
+
+// What each source of evidence says by itself.
+Json sources_json(const Profile& profile) {
+    Json sources = Json::object();
+    for (const Evidence evidence : {Evidence::pages, Evidence::sampled, Evidence::kernel, Evidence::process})
+        if (const auto shares = profile.shares(evidence); !shares.empty())
+            sources[std::string(evidence_name(evidence))] = by_node(shares);
+    return sources;
+}
+
+Json limits_json(const std::optional<Limits>& limits) {
+    if (!limits) return nullptr;
+    return {{"cpus", limits->cpus},
+            {"mems", limits->mems},
+            {"policy", policy_text(limits->policy, limits->policy_nodes)}};
+}
+
 Json thread_json(const ThreadReport& thread) {
     const Locality& locality = thread.locality;
     Json away = Json::array();
     for (const auto& interval : locality.away) away.push_back(away_json(interval));
-    Json evidence{{"hint", thread.evidence_hint}, {"first_touch", thread.evidence_first_touch}};
+    Json evidence{{"hint", thread.evidence_hint},
+                  {"sampled", thread.samples_exact},
+                  {"sampled_base", thread.samples_base},
+                  {"first_touch", thread.evidence_first_touch},
+                  {"kernel", thread.kernel_faults}};
     const auto share = locality.locality();
     return {
         {"pid", raw(thread.pid)},
@@ -117,8 +154,20 @@ Json thread_json(const ThreadReport& thread) {
         {"home", node_or_null(locality.home)},
         {"profile",
          {{"weights", by_node(locality.profile.weights())},
+          {"bounds", bounds_json(locality.profile)},
           {"evidence", evidence},
+          {"sources", sources_json(locality.profile)},
+          {"contradiction", text_or_null(locality.profile.contradiction())},
           {"confidence", rounded(thread.confidence)}}},
+        {"samples",
+         {{"taken", thread.sampling.taken},
+          {"in_kernel", thread.sampling.in_kernel},
+          {"opaque", thread.sampling.opaque},
+          {"own", thread.sampling.own},
+          {"absent", thread.sampling.absent},
+          {"unasked", thread.sampling.unasked}}},
+        {"limits", limits_json(thread.limits)},
+        {"preferred_node", thread.preferred_node < 0 ? Json(nullptr) : Json(thread.preferred_node)},
         {"begin_ns", thread.begin_ns},
         {"end_ns", thread.end_ns},
         {"cpu_ns", by_node(locality.cpu_ns)},
@@ -145,7 +194,19 @@ Json memory_json(const Report& report) {
                          {"to", node_or_null(move.to)},
                          {"pages", move.pages},
                          {"reason", reason_name(move.reason)}});
-    return {{"moved", moved}, {"residency", Json::array()}};
+    Json residency = Json::array();
+    for (const auto& [pid, record] : report.residency)
+        for (const auto& [group, pages] : by_mapping(record.rows)) {
+            Json bounds = Json::object();
+            for (const auto& [node, row] : pages.bounds) bounds[key(node)] = {row.low, row.high};
+            residency.push_back({{"pid", raw(pid)},
+                                 {"mapping", group.first},
+                                 {"policy", group.second},
+                                 {"pages", by_node(pages.pages)},
+                                 {"bounds", bounds},
+                                 {"time_ns", record.time_ns}});
+        }
+    return {{"moved", moved}, {"residency", residency}};
 }
 
 Json thresholds_json(const Thresholds& limits) {
@@ -161,7 +222,12 @@ std::string render_json(const Report& report) {
     for (const auto& thread : report.threads) threads.push_back(thread_json(thread));
     Json advice = Json::array();
     for (const auto& item : report.advice)
-        advice.push_back({{"text", item.text}, {"command", item.command}, {"why", item.why}});
+        advice.push_back(
+            {{"text", item.text},
+             {"command", item.command},
+             {"why", item.why},
+             {"what_if",
+              item.left_remote_cpu_ns ? Json{{"remote_cpu_ns", *item.left_remote_cpu_ns}} : Json(nullptr)}});
     Json summary{{"threads", report.threads.size()},
                  {"drifted", report.drifted},
                  {"still_away", report.still_away},

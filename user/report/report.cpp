@@ -1,37 +1,13 @@
 #include "report/report.h"
 
+#include "analysis/uncorrected.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/core.h>
 
 namespace numadrift {
 namespace {
-
-// Half sure at this many pages (256 KiB), nearly sure at a hundred times as many.
-constexpr double kHalfSurePages = 64;
-
-// What NUMA balancing was told or did in the interval, if it could have brought the thread back.
-std::vector<std::string> why_uncorrected(const AwayInterval& interval, const ThreadTrack& track,
-                                         int numa_balancing) {
-    if (numa_balancing < 0) return {"this kernel has no NUMA balancing"};
-    if (numa_balancing == 0) return {"NUMA balancing is off (kernel.numa_balancing=0)"};
-    std::size_t stick = 0;
-    std::size_t skip_vma = 0;
-    std::size_t skip_cpuset = 0;
-    const auto first =
-        std::ranges::lower_bound(track.decisions, interval.start_ns, {}, &DecisionRecord::time_ns);
-    for (auto at = first; at != track.decisions.end() && at->time_ns <= interval.end_ns; ++at) {
-        const DecisionRecord& decision = *at;
-        stick += decision.decision == ND_DECISION_stick;
-        skip_vma += decision.decision == ND_DECISION_skip_vma;
-        skip_cpuset += decision.decision == ND_DECISION_skip_cpuset;
-    }
-    std::vector<std::string> reasons;
-    if (stick > 0) reasons.push_back(fmt::format("NUMA balancing found no better CPU ({} times)", stick));
-    if (skip_cpuset > 0) reasons.emplace_back("its cpuset allows NUMA balancing one memory node only");
-    if (skip_vma > 0) reasons.push_back(fmt::format("NUMA balancing skipped mappings ({} times)", skip_vma));
-    return reasons;
-}
 
 ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, const Thresholds& thresholds) {
     ThreadReport thread;
@@ -40,16 +16,23 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.comm = track.comm;
     thread.begin_ns = track.begin_ns;
     thread.end_ns = track.end_ns;
-    thread.locality = walk(track, timeline.topology, thresholds);
+    const auto process = timeline.process_weights.find(track.pid);
+    thread.locality = walk(track, process == timeline.process_weights.end() ? nullptr : &process->second,
+                           timeline.topology, thresholds);
     for (AwayInterval& interval : thread.locality.away)
-        interval.uncorrected = why_uncorrected(interval, track, timeline.begin.numa_balancing);
+        interval.uncorrected = why_uncorrected(interval, track, timeline);
     thread.verdict = judge(thread.locality, timeline.topology, thresholds);
-    const auto pages = static_cast<double>(std::max<std::int64_t>(thread.locality.profile.pages(), 0));
-    thread.confidence = pages / (pages + kHalfSurePages);
+    thread.confidence = thread.locality.profile.confidence();
     thread.faults = track.touched_pages;
     thread.hint_faults = track.hinted_pages;
     thread.evidence_hint = track.evidence_hinted;
     thread.evidence_first_touch = track.evidence_touched;
+    thread.samples_exact = track.samples_exact;
+    thread.samples_base = track.samples_base;
+    thread.sampling = track.sampling;
+    thread.kernel_faults = static_cast<std::uint64_t>(thread.locality.profile.amount(Evidence::kernel));
+    thread.preferred_node = track.preferred_node;
+    if (!track.limits.empty()) thread.limits = track.limits.back().limits;
     thread.moves_cross_node = track.moves.size();
     thread.moves_cross_llc = track.moves_cross_llc;
     thread.moves_same_llc = track.moves_same_llc;
@@ -160,6 +143,7 @@ Result<Report> make_report(Source& source, const Thresholds& thresholds) {
     report.overhead = timeline.overhead;
     report.thresholds = thresholds;
     report.page_moves = timeline.page_moves;
+    report.residency = timeline.residency;
     for (const ThreadTrack& track : timeline.threads())
         report.threads.push_back(report_thread(track, timeline, thresholds));
     std::stable_sort(report.threads.begin(), report.threads.end(), [](const auto& a, const auto& b) {

@@ -26,6 +26,12 @@ struct ThreadReport {
     std::map<Node, std::uint64_t> hint_faults;
     std::uint64_t evidence_hint = 0;
     std::uint64_t evidence_first_touch = 0;
+    std::uint64_t samples_exact = 0; // of its data addresses
+    std::uint64_t samples_base = 0;  // … of which only the mapping is known
+    Sampling sampling;               // what became of all samples taken of it
+    std::uint64_t kernel_faults = 0; // pages of task_struct::numa_faults
+    std::int32_t preferred_node = -1;
+    std::optional<Limits> limits; // the last known
     std::uint64_t moves_cross_node = 0;
     std::uint64_t moves_cross_llc = 0;
     std::uint64_t moves_same_llc = 0;
@@ -36,6 +42,7 @@ struct Advice {
     std::string text;
     std::string command; // empty where there is none to type
     std::string why;
+    std::optional<std::uint64_t> left_remote_cpu_ns; // of the whole report, had it been so all along
 };
 
 struct Report {
@@ -56,6 +63,7 @@ struct Report {
     Thresholds thresholds;
     std::vector<ThreadReport> threads; // worst first: remote CPU time, then ids
     std::vector<PageMoveRecord> page_moves;
+    std::map<Pid, ResidencyRecord> residency;
     std::vector<Advice> advice;
 
     std::size_t drifted = 0;    // drifted and returned

@@ -1,5 +1,6 @@
 #include "report/text.h"
 
+#include "report/residency.h"
 #include "util/text.h"
 
 #include <algorithm>
@@ -95,9 +96,14 @@ std::string evidence_text(const ThreadReport& thread) {
         if (pages > 0)
             text += fmt::format("{}{} pages by {}", text.empty() ? "" : ", ", count_text(pages), name);
     };
+    if (const std::uint64_t samples = thread.samples_exact + thread.samples_base; samples > 0)
+        text = fmt::format("{} samples", count_text(samples));
     add(thread.evidence_first_touch, "first touch");
     add(thread.evidence_hint, "hint faults");
-    return text.empty() ? "no evidence" : text;
+    if (thread.kernel_faults > 0)
+        text += fmt::format("{}{} faults counted by the kernel", text.empty() ? "" : ", ",
+                            count_text(thread.kernel_faults));
+    return text.empty() ? "the whole process' residency" : text;
 }
 
 std::string by_text(const AwayInterval& interval) {
@@ -163,9 +169,15 @@ void write_completeness(const Report& report, Writer& out) {
 void write_thread(const ThreadReport& thread, Writer& out) {
     const Locality& locality = thread.locality;
     out.line("{}  {} ({})", printable(thread.comm), raw(thread.tid), verdict_name(thread.verdict));
-    if (locality.home)
-        out.line("    home {} ({:.0f} % of {}; confidence {:.2f})", node_text(*locality.home),
-                 locality.profile.weight(*locality.home) * 100, evidence_text(thread), thread.confidence);
+    if (locality.home) {
+        const Bounds known = locality.profile.bounds(*locality.home);
+        out.wrapped(fmt::format("    home {}: {:.0f} % of its memory use ({:.0f}-{:.0f} %) by {}",
+                                node_text(*locality.home), locality.profile.weight(*locality.home) * 100,
+                                known.low * 100, known.high * 100, evidence_text(thread)),
+                    8);
+    }
+    if (const auto contradiction = locality.profile.contradiction(); !contradiction.empty())
+        out.wrapped("    sources disagree: " + contradiction, 8);
     out.line("    remote {} of {} CPU time, locality {}", duration_text(locality.remote_cpu_ns),
              duration_text(static_cast<double>(locality.total_cpu_ns)),
              locality.locality() ? share_text(*locality.locality()) : "unknown");
@@ -240,13 +252,44 @@ void write_counts(const Report& report, Writer& out) {
     for (const auto& [way, pages] : moved)
         out.line("Pages moved: {} from {} to {}", count_text(pages), node_text(way.first),
                  node_text(way.second));
+    Sampling sum;
+    std::uint64_t used = 0;
+    for (const auto& thread : report.threads) {
+        sum.taken += thread.sampling.taken;
+        sum.own += thread.sampling.own;
+        used += thread.samples_exact + thread.samples_base;
+    }
+    if (sum.taken > 0)
+        out.wrapped(fmt::format("Samples of data addresses: {} taken, {} gave the node of a page, {} were of "
+                                "a thread's own stack",
+                                count_text(sum.taken), count_text(used), count_text(sum.own)),
+                    4);
     const auto cost_ns = static_cast<double>(report.overhead.bpf_ns + report.overhead.reader_cpu_ns);
     if (report.duration_ns > 0)
-        out.line("Cost of recording: {} of one CPU ({} in the kernel, {} in the reader)",
-                 share_text(cost_ns / static_cast<double>(report.duration_ns)),
-                 report.overhead.bpf_ns > 0 ? duration_text(static_cast<double>(report.overhead.bpf_ns))
-                                            : "unknown",
-                 duration_text(static_cast<double>(report.overhead.reader_cpu_ns)));
+        out.wrapped(fmt::format("Cost of recording: {} of one CPU ({} in the kernel, {} in the reader, of "
+                                "that {} asking for pages)",
+                                share_text(cost_ns / static_cast<double>(report.duration_ns)),
+                                report.overhead.bpf_ns > 0
+                                    ? duration_text(static_cast<double>(report.overhead.bpf_ns))
+                                    : "unknown",
+                                duration_text(static_cast<double>(report.overhead.reader_cpu_ns)),
+                                duration_text(static_cast<double>(report.overhead.query_ns))),
+                    4);
+}
+
+// Where the memory of the processes was, at the last survey.
+void write_residency(const Report& report, Writer& out) {
+    constexpr std::size_t kMostProcesses = 3;
+    if (report.topology.nodes_with_memory() < 2) return;
+    std::size_t told = 0;
+    for (const auto& [pid, record] : report.residency) {
+        if (told++ == kMostProcesses) break;
+        out.blank();
+        out.line("Memory of process {} at {} (by random sampling):", raw(pid), time_text(record.time_ns));
+        for (const auto& line : residency_lines(record.rows)) out.line("  {}", line);
+    }
+    if (report.residency.size() > kMostProcesses)
+        out.line("  … and of {} more processes: --json", report.residency.size() - kMostProcesses);
 }
 
 void write_advice(const Report& report, Writer& out) {
@@ -256,7 +299,12 @@ void write_advice(const Report& report, Writer& out) {
     for (const auto& item : report.advice) {
         out.wrapped("  " + item.text + ":", 4);
         if (!item.command.empty()) out.line("    {}", item.command);
-        out.wrapped("    (" + item.why + ")", 5);
+        std::string why = item.why;
+        if (item.left_remote_cpu_ns && report.remote_cpu_ns > 0)
+            why += fmt::format("; had it been so, {} of {} remote CPU time would be left",
+                               duration_text(static_cast<double>(*item.left_remote_cpu_ns)),
+                               duration_text(static_cast<double>(report.remote_cpu_ns)));
+        out.wrapped("    (" + why + ")", 5);
     }
 }
 
@@ -270,6 +318,7 @@ std::string render_text(const Report& report, const TextOptions& options) {
     if (!report.threads.empty() && report.duration_ns > 0) write_strips(report, options, out);
     out.blank();
     write_counts(report, out);
+    write_residency(report, out);
     write_advice(report, out);
     return out.take();
 }

@@ -1,22 +1,8 @@
 #include "timeline/timeline.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace numadrift {
-namespace {
-
-constexpr std::uint64_t kPageBytes = 4096;
-constexpr std::uint32_t kMostPagesAnEvent = 1u << 18; // 1 GiB pages; more is a damaged number
-constexpr std::uint64_t kPageMoveMergeNs = 100'000'000;
-constexpr std::int32_t kMostNodes = 1024; // MAX_NUMNODES of any kernel
-
-bool is_node(std::int32_t id) {
-    return id >= 0 && id < kMostNodes;
-}
-
-} // namespace
-
 std::uint64_t Timeline::since_begin(std::uint64_t time_ns) const {
     return time_ns > begin_ns_ ? time_ns - begin_ns_ : 0;
 }
@@ -51,6 +37,7 @@ void Timeline::finish() {
         if (!live_[i].exiting) tracks_[i].end_ns = duration_ns;
     current_.clear();
     pages_.clear();
+    sampled_.clear();
 }
 
 void Timeline::on(const Event&, const TraceBegin& fields) {
@@ -79,6 +66,13 @@ std::uint32_t Timeline::track_of(const Event& event) {
     const auto found = current_.find(Tid{event.tid});
     if (found != current_.end() && tracks_[found->second].pid == Pid{event.pid}) return found->second;
     return start_track(event, std::nullopt, 0);
+}
+
+// What is only learned of threads, later than it was so: none for one that has ended.
+std::optional<std::uint32_t> Timeline::known_track(const Event& event) const {
+    const auto found = current_.find(Tid{event.tid});
+    if (found == current_.end() || tracks_[found->second].pid != Pid{event.pid}) return std::nullopt;
+    return found->second;
 }
 
 void Timeline::on(const Event& event, const TaskNew& fields) {
@@ -118,7 +112,10 @@ void Timeline::on(const Event& event, const TaskExec& fields) {
     }
     ThreadTrack& track = tracks_[track_of(event)];
     track.comm = fields.comm;
-    track.weights.clear_at(since_begin(event.time_ns));
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    track.weights.clear_at(now_ns);
+    track.samples.clear_at(now_ns);
+    track.kernel.clear_at(now_ns);
     forget_pages(Pid{event.pid});
 }
 
@@ -213,123 +210,6 @@ void Timeline::on(const Event& event, const Runtime& fields) {
 void Timeline::on(const Event& event, const NumaDecision& fields) {
     tracks_[track_of(event)].decisions.push_back(
         {since_begin(event.time_ns), fields.decision, fields.reason});
-}
-
-// ---- memory ----
-
-void Timeline::forget_pages(Pid pid) {
-    const auto found = pages_.find(pid);
-    if (found == pages_.end()) return;
-    page_budget.blocks_left += found->second.blocks();
-    pages_.erase(found);
-}
-
-void Timeline::move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move) {
-    for (const std::uint32_t user : users_.members(page.users)) {
-        WeightLog& weights = tracks_[user].weights;
-        weights.add(time_ns, page.node, -1, by_page_move);
-        if (to != kNoNode) weights.add(time_ns, to, 1, by_page_move);
-    }
-}
-
-void Timeline::on(const Event& event, const FirstTouch& fields) {
-    if (!is_node(fields.node)) return;
-    const std::uint64_t now_ns = since_begin(event.time_ns);
-    const Node node{fields.node};
-    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
-    PageMap& map = pages_[Pid{event.pid}];
-    // Without a thread of the process (khugepaged, process_vm_writev) the users stay who they were.
-    const bool by_thread = event.tid != 0;
-    const std::uint32_t index = by_thread ? track_of(event) : 0;
-    const UserSets::Id toucher = by_thread ? users_.only(index) : UserSets::kNobody;
-
-    for (std::uint32_t i = 0; i < pages; ++i) {
-        const std::uint64_t address = fields.address + i * kPageBytes;
-        const Page old = map.get(address);
-        // Told late (the run was long open): the page has come to another place since. Times in a
-        // map are to the millisecond.
-        const bool is_late =
-            old.since_ns > now_ns || (old.node != node && old.since_ns / 1'000'000 == now_ns / 1'000'000);
-        if (by_thread && old.node != kNoNode && is_late) {
-            const bool moved = old.users == UserSets::kNobody;
-            move_weight({node, now_ns, toucher}, moved ? old.node : kNoNode, std::max(old.since_ns, now_ns),
-                        moved);
-            if (moved) map.set(address, {old.node, old.since_ns, toucher}, page_budget);
-            continue;
-        }
-        if (old.node != kNoNode) move_weight(old, by_thread ? kNoNode : node, now_ns, !by_thread);
-        map.set(address, {node, now_ns, by_thread ? toucher : old.users}, page_budget);
-    }
-    if (!by_thread) return;
-    tracks_[index].weights.add(now_ns, node, pages);
-    tracks_[index].touched_pages[node] += pages;
-    tracks_[index].evidence_touched += pages;
-}
-
-void Timeline::on(const Event& event, const HintFault& fields) {
-    if (event.tid == 0 || !is_node(fields.page_node)) return;
-    const std::uint64_t now_ns = since_begin(event.time_ns);
-    const Node node{fields.page_node};
-    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
-    const std::uint32_t index = track_of(event);
-    PageMap& map = pages_[Pid{event.pid}];
-    ThreadTrack& track = tracks_[index];
-    // A fault inside a large folio counts for the whole of it (task_numa_fault, from 6.10).
-    const std::uint64_t alignment = std::has_single_bit(pages) ? pages * kPageBytes : kPageBytes;
-    const std::uint64_t first = fields.address & ~(alignment - 1);
-
-    for (std::uint32_t i = 0; i < pages; ++i) {
-        const std::uint64_t address = first + i * kPageBytes;
-        Page page = map.get(address);
-        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody}; // there before the trace
-        if (page.node != node) {                                       // a move nobody told of
-            move_weight(page, node, now_ns, true);
-            page.node = node;
-            page.since_ns = now_ns;
-        }
-        const UserSets::Id users = users_.with(page.users, index);
-        if (users != page.users) {
-            track.weights.add(page.since_ns, node, 1);
-            ++track.evidence_hinted;
-            page.users = users;
-        }
-        map.set(address, page, page_budget);
-    }
-    track.hinted_pages[node] += pages;
-}
-
-void Timeline::on(const Event& event, const PageMove& fields) {
-    const std::uint64_t now_ns = since_begin(event.time_ns);
-    const Node to = is_node(fields.to_node) ? Node{fields.to_node} : kNoNode;
-    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
-    PageMap& map = pages_[Pid{event.pid}];
-    Node from = is_node(fields.from_node) ? Node{fields.from_node} : kNoNode;
-    for (std::uint32_t i = 0; i < pages; ++i) {
-        const std::uint64_t address = fields.address + i * kPageBytes;
-        const Page old = map.get(address);
-        if (from == kNoNode) from = old.node;
-        if (old.node != kNoNode && old.node != to) move_weight(old, to, now_ns, true);
-        if (to != kNoNode) map.set(address, {to, now_ns, old.users}, page_budget);
-    }
-    if (from != to) count_page_move(now_ns, from, to, fields.reason, pages);
-}
-
-void Timeline::count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason,
-                               std::uint64_t pages) {
-    const auto is_alike = [&](const PageMoveRecord& record) {
-        return record.from == from && record.to == to && record.reason == reason;
-    };
-    const auto is_old = [&](const PageMoveRecord& record) {
-        return time_ns > record.begin_ns + kPageMoveMergeNs;
-    };
-    // Among the last few only: a hostile trace could make the search long.
-    const auto last =
-        page_moves.rbegin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(page_moves.size(), 16));
-    const auto found = std::find_if(page_moves.rbegin(), last, [&](const PageMoveRecord& record) {
-        return is_old(record) || is_alike(record);
-    });
-    if (found != last && !is_old(*found)) found->pages += pages;
-    else page_moves.push_back({time_ns, from, to, reason, pages});
 }
 
 // ---- losses ----

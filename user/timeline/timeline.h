@@ -7,12 +7,15 @@
 
 #include "event/event.h"
 #include "timeline/page_map.h"
+#include "timeline/sample_log.h"
 #include "timeline/topology.h"
 #include "timeline/weight_log.h"
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace numadrift {
@@ -41,6 +44,17 @@ struct DecisionRecord {
     std::uint32_t reason = 0;
 };
 
+// Pages the kernel wanted nearer and could not move (TNF_MIGRATE_FAIL).
+struct FailedMoveRecord {
+    std::uint64_t time_ns = 0; // of the first of these
+    std::uint64_t pages = 0;
+};
+
+struct LimitsRecord {
+    std::uint64_t time_ns = 0; // known from then on
+    Limits limits;
+};
+
 struct ThreadTrack {
     Pid pid{};
     Tid tid{};
@@ -56,7 +70,15 @@ struct ThreadTrack {
     std::uint64_t moves_cross_llc = 0; // inside a node
     std::uint64_t missed_moves = 0;    // it was found on a CPU nobody saw it move to
 
-    WeightLog weights;
+    WeightLog weights{Evidence::pages};
+    SampleLog samples;
+    WeightLog kernel{Evidence::kernel};
+    Sampling sampling;                // what became of its samples, sums
+    std::uint64_t samples_exact = 0;  // that are in its profile
+    std::uint64_t samples_base = 0;   // … with the mapping only
+    std::int32_t preferred_node = -1; // as the kernel has it, at last
+    std::vector<LimitsRecord> limits;
+    std::vector<FailedMoveRecord> failed_moves;
     std::map<Node, std::uint64_t> touched_pages; // first touched by it
     std::map<Node, std::uint64_t> hinted_pages;  // by hint faults; the node before any migration
     std::uint64_t evidence_touched = 0;          // pages its profile has from first touch
@@ -69,6 +91,12 @@ struct PageMoveRecord {
     Node to = kNoNode;
     std::uint8_t reason = ND_REASON_unknown;
     std::uint64_t pages = 0;
+};
+
+// Where a process' memory is, by sampling, at one time.
+struct ResidencyRecord {
+    std::uint64_t time_ns = 0;
+    std::vector<Residency> rows;
 };
 
 struct LostRecord {
@@ -94,6 +122,8 @@ public:
     LostRecord lost;
     Topology topology;
     std::vector<PageMoveRecord> page_moves;
+    std::map<Pid, ResidencyRecord> residency; // the last known
+    std::map<Pid, WeightLog> process_weights; // its data by node, over time
     PageBudget page_budget;
     std::uint64_t duration_ns = 0;
 
@@ -126,22 +156,37 @@ private:
     void on(const Event& event, const HintFault& fields);
     void on(const Event& event, const PageMove& fields);
     void on(const Event& event, const NumaDecision& fields);
+    void on(const Event& event, const AccessSample& fields);
+    void on(const Event& event, const Sampling& fields);
+    void on(const Event& event, const KernelFaults& fields);
+    void on(const Event& event, const Residency& fields);
+    void on(const Event& event, const Limits& fields);
     void on(const Event& event, const Lost& fields);
     void on(const Event& event, const Damage& fields);
+
+    // A page that samples found a thread using, and which samples those are.
+    struct SampledPage {
+        Node node = kNoNode;
+        std::vector<std::pair<std::uint32_t, std::uint32_t>> samples; // track, sample
+    };
 
     std::uint64_t since_begin(std::uint64_t time_ns) const;
     std::uint32_t start_track(const Event& event, std::optional<Cpu> cpu, std::uint64_t runtime_ns);
     std::uint32_t track_of(const Event& event);
+    std::optional<std::uint32_t> known_track(const Event& event) const;
     void look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns);
     void doubt_all();
     void count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason, std::uint64_t pages);
     void forget_pages(Pid pid);
     void move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move);
+    void move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns);
 
     std::vector<ThreadTrack> tracks_;
     std::vector<Live> live_;               // beside tracks_
     std::map<Tid, std::uint32_t> current_; // living threads; exited ones until they are released
     std::map<Pid, PageMap> pages_;
+    std::map<Pid, std::unordered_map<std::uint64_t, SampledPage>> sampled_; // by page number
+    std::set<Pid> surveyed_again_; // processes with more than one survey
     UserSets users_;
     std::uint64_t begin_ns_ = 0;
     bool begun_ = false;

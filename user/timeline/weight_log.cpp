@@ -17,14 +17,19 @@ void WeightLog::add(std::uint64_t time_ns, Node node, std::int64_t pages, bool b
             return;
         }
     }
-    steps_.push_back({time_ns, node, pages, by_page_move});
+    steps_.push_back({time_ns, node, pages, by_page_move, evidence_});
 }
 
 void WeightLog::clear_at(std::uint64_t time_ns) {
     for (auto& [node, pages] : sums_) {
-        if (pages != 0) steps_.push_back({time_ns, node, -pages, false});
+        if (pages != 0) steps_.push_back({time_ns, node, -pages, false, evidence_});
         pages = 0;
     }
+}
+
+std::int64_t WeightLog::sum(Node node) const {
+    const auto found = sums_.find(node);
+    return found == sums_.end() ? 0 : found->second;
 }
 
 std::vector<WeightStep> WeightLog::steps() const {

@@ -12,11 +12,21 @@
 
 namespace numadrift {
 
+// What a weight is known from.
+enum class Evidence {
+    pages,   // 4 KiB pages the thread touched first or took hint faults on
+    sampled, // samples of its data addresses, in SampleLog's units
+    kernel,  // task_struct::numa_faults, pages that fade
+    process, // residency of the whole process, pages
+};
+inline constexpr std::size_t kEvidences = 4;
+
 struct WeightStep {
     std::uint64_t time_ns = 0;
     Node node = kNoNode;
-    std::int64_t pages = 0;
+    std::int64_t pages = 0;    // or what its evidence counts
     bool by_page_move = false; // pages moved, as against: became known or were freed
+    Evidence evidence = Evidence::pages;
 };
 
 class WeightLog {
@@ -24,6 +34,8 @@ public:
     // Steps within this time of each other are one: it bounds the log, and away intervals are
     // told to the millisecond.
     static constexpr std::uint64_t kMergeNs = 250'000;
+
+    explicit WeightLog(Evidence evidence = Evidence::pages) : evidence_(evidence) {}
 
     void add(std::uint64_t time_ns, Node node, std::int64_t pages, bool by_page_move = false);
 
@@ -33,7 +45,11 @@ public:
     // In the order of time, those dated back first.
     std::vector<WeightStep> steps() const;
 
+    // The sum of a node's steps so far.
+    std::int64_t sum(Node node) const;
+
 private:
+    Evidence evidence_;
     std::vector<WeightStep> steps_;
     std::map<Node, std::int64_t> sums_;
 };

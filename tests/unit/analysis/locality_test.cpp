@@ -283,7 +283,7 @@ TEST_CASE("a page touched again is one page: the new place counts") {
                             .runtime(7, 0, 500)
                             .end()
                             .report();
-    CHECK(thread(report, 7).locality.profile.pages() == 64);
+    CHECK(thread(report, 7).locality.profile.amount(Evidence::pages) == 64);
     CHECK(thread(report, 7).locality.profile.weight(Node{1}) == doctest::Approx(1.0));
 }
 

@@ -2,6 +2,7 @@
 #include "probe/process.h"
 #include "probe/topology.h"
 #include "temporary.h"
+#include "util/lists.h"
 
 #include <doctest/doctest.h>
 #include <fmt/core.h>
@@ -37,13 +38,13 @@ void two_nodes(Tree& tree) {
 } // namespace
 
 TEST_CASE("CPU lists: ranges, holes, nonsense, and nothing without bound") {
-    CHECK(probe::parse_cpu_list("0-2,8") == std::vector<std::uint32_t>{0, 1, 2, 8});
-    CHECK(probe::parse_cpu_list("5") == std::vector<std::uint32_t>{5});
-    CHECK(probe::parse_cpu_list("").empty());
-    CHECK(probe::parse_cpu_list("0-x").empty());
-    CHECK(probe::parse_cpu_list("-").empty());
-    CHECK(probe::parse_cpu_list("3-1").empty());
-    CHECK(probe::parse_cpu_list("0-4294967295").size() == 65536);
+    CHECK(parse_list("0-2,8") == std::vector<std::uint32_t>{0, 1, 2, 8});
+    CHECK(parse_list("5") == std::vector<std::uint32_t>{5});
+    CHECK(parse_list("").empty());
+    CHECK(parse_list("0-x").empty());
+    CHECK(parse_list("-").empty());
+    CHECK(parse_list("3-1").empty());
+    CHECK(parse_list("0-4294967295").size() == 65536);
 }
 
 TEST_CASE("topology from sysfs: nodes with holes, offline CPUs, caches, distances") {

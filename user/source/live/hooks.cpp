@@ -137,6 +137,10 @@ const std::vector<Hook>& hooks() {
         {"on_migrate_flags", "fentry/folio_migrate_flags", "page_move", Path::extra, "the node pages came from"},
         {"on_migrate_states", "fentry/migrate_page_states", "page_move", Path::extra, "the node pages came from"},
         {"on_migrate_start", "tp_btf/mm_migrate_pages_start", "page_move", Path::extra, "why pages moved"},
+
+        {"on_sample", "perf_event", "access_sample", Path::exact, "data addresses of running threads"},
+        {"each_numa_faults", "iter/task", "kernel_faults", Path::exact, "what NUMA balancing has counted"},
+        {"each_policy", "iter/task_vma", "policy", Path::exact, "memory policies of mappings"},
     };
     return kHooks;
 }
@@ -147,11 +151,15 @@ Excluded exclude_missing(const KernelBtf& kernel, const std::string& fentry_refu
     for (const Hook& hook : hooks()) {
         const std::string section = hook.section;
         const std::string type = section.substr(0, section.find('/'));
-        const std::string name = section.substr(type.size() + 1);
-        if (type == "tp_btf") {
+        const std::string name = type == section ? "" : section.substr(type.size() + 1);
+        if (type == "perf_event") continue;
+        if (type == "iter") {
+            if (!kernel.function("bpf_iter_" + name))
+                excluded[hook.program] = fmt::format("{} BPF iterator {}", kHasNo, name);
+        } else if (type == "tp_btf") {
             if (!kernel.has_tracepoint(name))
                 excluded[hook.program] = fmt::format("{} tracepoint {}", kHasNo, name);
-        } else if (type != "iter") {
+        } else {
             const auto function = kernel.function(name);
             if (!function) excluded[hook.program] = fmt::format("{} function {}", kHasNo, name);
             else if (hook.first_parameter && function->first_parameter != hook.first_parameter)
@@ -173,6 +181,12 @@ Choice choose(const Excluded& excluded) {
     for (const Hook& hook : hooks())
         if (hook.path == Path::core && excluded.contains(hook.program) && choice.core_missing.empty())
             choice.core_missing = fmt::format("{}: {}", hook.section, excluded.at(hook.program));
+    return choice;
+}
+
+Choice choose_policies(const Excluded& excluded) {
+    Choice choice;
+    choice.sources.push_back(choose_source("policy", excluded, choice));
     return choice;
 }
 

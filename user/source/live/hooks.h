@@ -52,4 +52,7 @@ struct Choice {
 // The programs to load, given those that cannot be, and what that means for the sources.
 Choice choose(const Excluded& excluded);
 
+// Only what tells the memory policies of mappings: for a look that records nothing.
+Choice choose_policies(const Excluded& excluded);
+
 } // namespace numadrift::live

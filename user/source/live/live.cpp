@@ -3,6 +3,7 @@
 #include "probe/host.h"
 #include "probe/process.h"
 #include "probe/topology.h"
+#include "source/live/memory_watch.h"
 #include "source/live/own_cost.h"
 #include "source/live/programs.h"
 #include "source/live/rings.h"
@@ -45,7 +46,8 @@ public:
     Live(LiveOptions options, Topology topology, std::unique_ptr<live::Programs> programs,
          std::unique_ptr<live::Rings> rings)
         : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
-          rings_(std::move(rings)), begin_ns_(clock_ns(CLOCK_MONOTONIC)), cost_(begin_ns_) {}
+          rings_(std::move(rings)), memory_(*programs_, options_.root), begin_ns_(clock_ns(CLOCK_MONOTONIC)),
+          cost_(begin_ns_) {}
 
     void mark(Pid pid);
     Status mark_targets();
@@ -72,6 +74,7 @@ private:
     void look_at_tasks(bool first);
     void look_at_task(const nd_task_row& row, bool first);
     void count_losses(std::uint64_t now_ns);
+    void tell_cost(std::uint64_t now_ns);
     void finish();
     void take_off_targets();
     void wait_for_next_pass() const;
@@ -80,6 +83,7 @@ private:
     Topology topology_;
     std::unique_ptr<live::Programs> programs_;
     std::unique_ptr<live::Rings> rings_;
+    live::MemoryWatch memory_;
     Orderer order_;
     std::uint64_t begin_ns_;
     live::OwnCost cost_;
@@ -148,6 +152,7 @@ void Live::drain() {
 
 // False for an event that was told in full before it came.
 bool Live::take_note(Event& event) {
+    memory_.take_note(event);
     if (const auto* born = std::get_if<TaskNew>(&event.payload))
         known_[event.tid] = {born->comm, 0, born->cpu, event.time_ns};
     else if (std::holds_alternative<TaskGone>(event.payload)) {
@@ -194,11 +199,13 @@ void Live::look_at_task(const nd_task_row& row, bool first) {
 
 void Live::look_at_tasks(bool first) {
     alive_ = false;
-    for (const nd_task_row& row : programs_->tasks()) {
+    const auto rows = programs_->tasks();
+    for (const nd_task_row& row : rows) {
         alive_ |= row.ended == 0;
         if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
         look_at_open_extent(row);
     }
+    memory_.look(clock_ns(CLOCK_MONOTONIC), rows, order_.inbox());
 }
 
 void Live::count_losses(std::uint64_t now_ns) {
@@ -206,10 +213,16 @@ void Live::count_losses(std::uint64_t now_ns) {
     for (std::uint32_t kind = 0; kind < counts.size(); ++kind) {
         const std::uint64_t lost = counts[kind].lost - lost_by_kind_[kind];
         if (lost == 0) continue;
-        add(now_ns, Lost{kind, lost});
+        add(now_ns, Lost{kind == ND_COUNT_SAMPLES ? std::uint32_t{ND_EVENT_access_sample} : kind, lost});
         lost_by_kind_[kind] = counts[kind].lost;
         lost_ += lost;
     }
+}
+
+void Live::tell_cost(std::uint64_t now_ns) {
+    Overhead cost = cost_.sum(now_ns);
+    cost.query_ns = memory_.query_ns();
+    add(now_ns, cost);
 }
 
 void Live::take_off_targets() {
@@ -233,12 +246,15 @@ void Live::finish() {
     do drain();
     while (more_);
     const std::uint64_t before_ns = clock_ns(CLOCK_MONOTONIC);
+    memory_.pass(before_ns, order_.inbox());
     count_losses(before_ns); // before the run times below, which they make uncertain
     look_at_tasks(false);
     const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-    add(now_ns, cost_.sum(now_ns));
+    tell_cost(now_ns);
     std::uint64_t emitted = 0;
-    for (const auto& count : programs_->counts()) emitted += count.emitted;
+    const auto counts = programs_->counts();
+    for (std::uint32_t kind = 0; kind < counts.size(); ++kind)
+        if (kind != ND_COUNT_SAMPLES) emitted += counts[kind].emitted;
     add(now_ns, TraceEnd{emitted, rings_->received(), programs_->run_time().missed});
     finished_ = true;
 }
@@ -254,10 +270,11 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
         return Outcome::batch;
     }
     drain();
+    memory_.pass(pass_begin_ns_, order_.inbox());
     if (pass_begin_ns_ >= next_tasks_ns_) {
         look_at_tasks(false);
         count_losses(pass_begin_ns_);
-        add(pass_begin_ns_, cost_.sum(pass_begin_ns_));
+        tell_cost(pass_begin_ns_);
         next_tasks_ns_ = pass_begin_ns_ + kTaskPeriodNs;
     }
     cost_.tick(pass_begin_ns_, *programs_);
@@ -265,6 +282,15 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     const bool hold = more_ && order_.inbox().size() < kMostHeld;
     if (!hold && previous_pass_ns > kUnderWayNs) order_.release(previous_pass_ns - kUnderWayNs, events);
     return events.empty() ? Outcome::timeout : Outcome::batch;
+}
+
+// Of each CPU. Not a divisor of any tick; fewer where there are many CPUs, whose samples are all
+// decoded in one place.
+std::uint32_t sample_hz(std::size_t cpus) {
+    constexpr std::size_t kMostSamplesASecond = 6208; // 97 Hz of 64 CPUs
+    for (const std::uint32_t hz : {97u, 47u, 23u})
+        if (hz * cpus <= kMostSamplesASecond) return hz;
+    return 11;
 }
 
 Status check_permitted(const probe::Host& host) {
@@ -293,7 +319,11 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
     auto topology = probe::read_topology(options.root);
     if (!topology) return topology.error();
 
-    live::ProgramOptions program_options{options.tracepoints_only, {}};
+    live::ProgramOptions program_options;
+    program_options.tracepoints_only = options.tracepoints_only;
+    for (const auto& [cpu, info] : topology->cpus) program_options.cpus.push_back(raw(cpu));
+    program_options.sample_hz = options.sample_hz ? *options.sample_hz : sample_hz(topology->cpus.size());
+    program_options.node_ids = probe::possible_nodes(options.root);
     for (const auto& range : probe::read_pfn_ranges(options.root))
         program_options.pfn_ranges.push_back({range.first, range.last, raw(range.node), 0});
     auto programs = live::Programs::attach(program_options);

@@ -10,6 +10,7 @@
 #include "timeline/topology.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,9 @@ struct LiveOptions {
     std::string how;               // "-p 4711", for the trace
     bool tracepoints_only = false; // --hooks tracepoint
     std::uint32_t ring_mib = 16;   // of each node's ring; a power of two
-    std::string root;              // before /proc and /sys
+    // Samples of data addresses a second and CPU, 0 for none; not given: by the number of CPUs.
+    std::optional<std::uint32_t> sample_hz;
+    std::string root; // before /proc and /sys
 };
 
 // For a progress line: as of the last call of next().

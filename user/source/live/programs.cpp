@@ -11,7 +11,9 @@
 #include <cstring>
 #include <fmt/core.h>
 #include <linux/bpf.h>
+#include <linux/perf_event.h>
 #include <string_view>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace numadrift::live {
@@ -55,10 +57,18 @@ void fill_settings(nd_skeleton& skeleton, const KernelBtf& kernel, const Program
     settings.nodes_shift = kernel.nodes_shift();
     settings.cpu_words = kernel.cpumask_words();
     settings.has_task_regs = kernel.has_helper("BPF_FUNC_task_pt_regs");
+    settings.node_ids = options.node_ids;
     settings.knows_origin = std::ranges::any_of(choice.programs, tells_origin);
     for (const nd_pfn_range& range : options.pfn_ranges)
         if (settings.pfn_ranges < ND_MAX_PFN_RANGES) settings.pfn_range[settings.pfn_ranges++] = range;
     skeleton.rodata->settings = settings;
+}
+
+// A second of samples at the default rate, some 28 KiB a CPU; a power of two.
+u32 samples_bytes(std::size_t cpus) {
+    u32 bytes = 64 << 10;
+    while (bytes < cpus * (u32{32} << 10) && bytes < u32{16} << 20) bytes *= 2;
+    return bytes;
 }
 
 Error cannot_attach(const std::string& why, int error) {
@@ -98,9 +108,10 @@ Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options
     Excluded excluded = exclude_missing(*kernel, refused);
     if (options.pfn_ranges.empty() || options.pfn_ranges.size() > ND_MAX_PFN_RANGES)
         excluded["on_put_back_pte"] = "sysfs does not tell which page frames are on which node";
+    if (options.sample_hz == 0) excluded["on_sample"] = "left out: --sample-hz 0";
     // Each round loses one program at least, so this ends.
     for (;;) {
-        const Choice choice = choose(excluded);
+        const Choice choice = options.policies_only ? choose_policies(excluded) : choose(excluded);
         if (!choice.core_missing.empty()) return cannot_attach(choice.core_missing, 0);
         std::unique_ptr<Programs> programs(new Programs);
         const auto offender = programs->try_choice(choice, *kernel, options);
@@ -129,6 +140,7 @@ std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, con
     for (const Hook* hook : choice.programs)
         bpf_program__set_autoload(find_program(*skeleton_, hook->program), true);
     fill_settings(*skeleton_, kernel, options, choice);
+    bpf_map__set_max_entries(skeleton_->maps.samples, samples_bytes(options.cpus.size()));
 
     if (nd_skeleton__load(skeleton_.get()) != 0) {
         const int error = errno;
@@ -138,27 +150,59 @@ std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, con
             fmt::format("the kernel refused {} ({})", guilty.empty() ? "a map" : guilty, errno_text(error)),
             error};
     }
-    for (const Hook* hook : choice.programs) {
-        bpf_link* link = bpf_program__attach(find_program(*skeleton_, hook->program));
+    for (const Hook* hook : choice.programs)
+        if (auto offender = attach_program(*hook, options)) return offender;
+    return std::nullopt;
+}
+
+std::optional<Programs::Offender> Programs::attach_program(const Hook& hook, const ProgramOptions& options) {
+    if (std::string_view(hook.section) == "perf_event") return attach_clocks(hook, options);
+    bpf_link* link = bpf_program__attach(find_program(*skeleton_, hook.program));
+    if (!link) {
+        const int error = errno;
+        return Offender{hook.program,
+                        fmt::format("cannot attach to {} ({})", hook.section, errno_text(error)), error};
+    }
+    if (std::string_view(hook.section).starts_with("iter/")) iterators_[hook.program] = link;
+    else links_.push_back(link);
+    return std::nullopt;
+}
+
+// A software clock on every CPU: needs no PMU. A CPU that went offline meanwhile has none.
+std::optional<Programs::Offender> Programs::attach_clocks(const Hook& hook, const ProgramOptions& options) {
+    perf_event_attr clock{};
+    clock.type = PERF_TYPE_SOFTWARE;
+    clock.size = sizeof clock;
+    clock.config = PERF_COUNT_SW_CPU_CLOCK;
+    clock.freq = 1;
+    clock.sample_freq = options.sample_hz;
+    for (const u32 cpu : options.cpus) {
+        Fd fd(static_cast<int>(::syscall(SYS_perf_event_open, &clock, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC)));
+        const int open_error = errno;
+        if (!fd && open_error == ENODEV) continue;
+        bpf_link* link =
+            fd ? bpf_program__attach_perf_event(find_program(*skeleton_, hook.program), fd.get()) : nullptr;
         if (!link) {
-            const int error = errno;
-            return Offender{hook->program,
-                            fmt::format("cannot attach to {} ({})", hook->section, errno_text(error)), error};
+            const int error = fd ? errno : open_error;
+            return Offender{hook.program,
+                            fmt::format("cannot use the clock of CPU {} ({})", cpu, errno_text(error)),
+                            error};
         }
-        if (std::string_view(hook->section).starts_with("iter/")) task_iterator_ = link;
-        else links_.push_back(link);
+        links_.push_back(link);
+        clocks_.push_back(std::move(fd)); // libbpf 1.1 leaves it to us, later ones hold their own
     }
     return std::nullopt;
 }
 
 Programs::~Programs() {
     detach();
-    bpf_link__destroy(task_iterator_);
+    for (auto& [name, link] : iterators_) bpf_link__destroy(link);
 }
 
 void Programs::detach() {
     for (bpf_link* link : links_) bpf_link__destroy(link);
     links_.clear();
+    clocks_.clear();
 }
 
 Status Programs::use_ring(u32 node, int ring_fd) {
@@ -188,21 +232,30 @@ std::vector<nd_count> Programs::counts() const {
     return sums;
 }
 
-std::vector<nd_task_row> Programs::tasks() const {
-    std::vector<nd_task_row> rows;
-    if (!task_iterator_) return rows;
-    const Fd fd(bpf_iter_create(bpf_link__fd(task_iterator_)));
-    if (!fd) return rows;
+// All that an iterator of BPF writes; empty where there is no such program.
+std::string Programs::read_iterator(const std::string& program) const {
     std::string bytes;
-    char buffer[64 * sizeof(nd_task_row)];
+    const auto link = iterators_.find(program);
+    if (link == iterators_.end()) return bytes;
+    const Fd fd(bpf_iter_create(bpf_link__fd(link->second)));
+    if (!fd) return bytes;
+    char buffer[16384];
     for (;;) {
         const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
         if (got > 0) bytes.append(buffer, static_cast<std::size_t>(got));
         else if (got == 0 || (errno != EINTR && errno != EAGAIN)) break;
     }
-    rows.resize(bytes.size() / sizeof(nd_task_row));
-    if (!rows.empty()) std::memcpy(rows.data(), bytes.data(), rows.size() * sizeof(nd_task_row));
-    return rows;
+    return bytes;
+}
+
+std::optional<std::vector<nd_vma_row>> Programs::policies(Pid pid) const {
+    if (!iterators_.contains("each_policy")) return std::nullopt;
+    skeleton_->data_policy->policy_pid = static_cast<int>(raw(pid));
+    return read_iterator<nd_vma_row>("each_policy");
+}
+
+int Programs::samples_fd() const {
+    return clocks_.empty() ? -1 : bpf_map__fd(skeleton_->maps.samples);
 }
 
 Programs::RunTime Programs::run_time() const {

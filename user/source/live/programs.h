@@ -4,8 +4,11 @@
 
 #include "source/live/hooks.h"
 #include "source/live/kernel_side.h"
+#include "timeline/ids.h"
 #include "util/file.h"
 
+#include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +19,10 @@ namespace numadrift::live {
 struct ProgramOptions {
     bool tracepoints_only = false; // leave fentry alone even where it could be had
     std::vector<nd_pfn_range> pfn_ranges;
+    std::vector<u32> cpus;      // whose clocks take samples
+    u32 sample_hz = 0;          // of each CPU; 0: no samples
+    u32 node_ids = 1;           // nr_node_ids: highest possible node, plus 1
+    bool policies_only = false; // nothing but the look at mappings' policies
 };
 
 class Programs {
@@ -39,7 +46,18 @@ public:
     std::vector<nd_count> counts() const;
 
     // All threads of the targets now. What the kernel side cannot give is left out.
-    std::vector<nd_task_row> tasks() const;
+    std::vector<nd_task_row> tasks() const { return read_iterator<nd_task_row>("each_task"); }
+
+    // Faults NUMA balancing has counted, of all threads of the targets that have any.
+    std::vector<nd_faults_row> numa_faults() const {
+        return read_iterator<nd_faults_row>("each_numa_faults");
+    }
+
+    // Mappings of the process that have a memory policy of their own. None: this kernel cannot tell.
+    std::optional<std::vector<nd_vma_row>> policies(Pid pid) const;
+
+    // The ring of raw samples, -1 where there is none.
+    int samples_fd() const;
 
     // Of all programs: ns while bpf_enable_stats was on, and runs the kernel left out because the
     // program was running already on that CPU (bpf_prog_info::recursion_misses, from 5.12).
@@ -67,9 +85,20 @@ private:
     std::optional<Offender> try_choice(const Choice& choice, const KernelBtf& kernel,
                                        const ProgramOptions& options);
 
+    std::optional<Offender> attach_program(const Hook& hook, const ProgramOptions& options);
+    std::optional<Offender> attach_clocks(const Hook& hook, const ProgramOptions& options);
+    std::string read_iterator(const std::string& program) const;
+    template <class Row> std::vector<Row> read_iterator(const std::string& program) const {
+        const std::string bytes = read_iterator(program);
+        std::vector<Row> rows(bytes.size() / sizeof(Row));
+        if (!rows.empty()) std::memcpy(rows.data(), bytes.data(), rows.size() * sizeof(Row));
+        return rows;
+    }
+
     Skeleton skeleton_;
     std::vector<bpf_link*> links_;
-    bpf_link* task_iterator_ = nullptr;
+    std::map<std::string, bpf_link*> iterators_;
+    std::vector<Fd> clocks_;
     std::vector<SourceState> sources_;
 };
 

@@ -1,0 +1,112 @@
+#include "analysis/uncorrected.h"
+
+#include "util/lists.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace numadrift {
+namespace {
+
+constexpr std::int32_t kBind = 2; // MPOL_BIND, include/uapi/linux/mempolicy.h
+// As the kernel enforces them for pages of a policy; the same for all threads of a mapping.
+constexpr std::int32_t kInterleave = 3;
+constexpr std::int32_t kWeightedInterleave = 6;
+
+// The limits that held at the end of the interval: what was asked when it opened may be what moved
+// it, and is known a moment later.
+const Limits* limits_in(const AwayInterval& interval, const ThreadTrack& track) {
+    const Limits* found = nullptr;
+    for (const LimitsRecord& record : track.limits)
+        if (!found || record.time_ns <= interval.end_ns) found = &record.limits;
+    return found;
+}
+
+bool has(const std::vector<std::uint32_t>& list, std::uint32_t number) {
+    return std::ranges::find(list, number) != list.end();
+}
+
+void add_limits(const AwayInterval& interval, const Limits& limits, const Topology& topology,
+                std::vector<std::string>& reasons) {
+    const auto cpus = parse_list(limits.cpus);
+    const auto at_home = topology.cpus_of(interval.from);
+    const bool may_go_home = std::ranges::any_of(at_home, [&](Cpu cpu) { return has(cpus, raw(cpu)); });
+    if (!cpus.empty() && !may_go_home)
+        reasons.push_back(fmt::format("its affinity or cpuset allows CPUs {} only, none of node {}",
+                                      limits.cpus, raw(interval.from)));
+    const auto mems = parse_list(limits.mems);
+    const auto to = static_cast<std::uint32_t>(raw(interval.to));
+    if (!mems.empty() && raw(interval.to) >= 0 && !has(mems, to))
+        reasons.push_back(fmt::format("its cpuset allows memory on nodes {} only: pages cannot follow to "
+                                      "node {}",
+                                      limits.mems, to));
+    const auto named = parse_list(limits.policy_nodes);
+    if (limits.policy == kBind && !named.empty() && !has(named, to))
+        reasons.push_back(fmt::format("its memory policy binds pages to nodes {}", limits.policy_nodes));
+    if (limits.policy == kInterleave || limits.policy == kWeightedInterleave)
+        reasons.push_back(
+            fmt::format("its memory policy interleaves pages over nodes {}", limits.policy_nodes));
+}
+
+template <class Record, class Time> std::pair<std::size_t, std::size_t>
+range_in(const std::vector<Record>& records, Time time, const AwayInterval& interval) {
+    const auto first = std::ranges::lower_bound(records, interval.start_ns, {}, time) - records.begin();
+    const auto last = std::ranges::upper_bound(records, interval.end_ns, {}, time) - records.begin();
+    return {static_cast<std::size_t>(first), static_cast<std::size_t>(std::max(first, last))};
+}
+
+// What NUMA balancing did about the thread in the interval.
+void add_decisions(const AwayInterval& interval, const ThreadTrack& track,
+                   std::vector<std::string>& reasons) {
+    std::map<std::uint8_t, std::size_t> counts;
+    const auto [first, last] = range_in(track.decisions, &DecisionRecord::time_ns, interval);
+    for (std::size_t i = first; i < last; ++i) ++counts[track.decisions[i].decision];
+    if (counts[ND_DECISION_stick] > 0)
+        reasons.push_back(fmt::format("NUMA balancing found no better CPU ({} times, sched_stick_numa)",
+                                      counts[ND_DECISION_stick]));
+    if (counts[ND_DECISION_skip_cpuset] > 0)
+        reasons.emplace_back(
+            "its cpuset allows NUMA balancing one memory node only (sched_skip_cpuset_numa)");
+    if (counts[ND_DECISION_skip_vma] > 0)
+        reasons.push_back(fmt::format("NUMA balancing skipped mappings ({} times, sched_skip_vma_numa)",
+                                      counts[ND_DECISION_skip_vma]));
+}
+
+// What became of the pages: some could not be moved, or came and went.
+void add_page_moves(const AwayInterval& interval, const ThreadTrack& track, const Timeline& timeline,
+                    std::vector<std::string>& reasons) {
+    std::uint64_t failed = 0;
+    const auto [first, last] = range_in(track.failed_moves, &FailedMoveRecord::time_ns, interval);
+    for (std::size_t i = first; i < last; ++i) failed += track.failed_moves[i].pages;
+    if (failed > 0) reasons.push_back(fmt::format("{} pages could not be migrated to it", failed));
+
+    std::uint64_t there = 0;
+    std::uint64_t back = 0;
+    const auto [from, until] = range_in(timeline.page_moves, &PageMoveRecord::begin_ns, interval);
+    for (std::size_t i = from; i < until; ++i) {
+        const PageMoveRecord& move = timeline.page_moves[i];
+        if (move.reason != ND_REASON_numa_misplaced) continue;
+        if (move.from == interval.from && move.to == interval.to) there += move.pages;
+        if (move.from == interval.to && move.to == interval.from) back += move.pages;
+    }
+    if (there > 0 && back * 2 >= there)
+        reasons.push_back(fmt::format("pages went to and fro: {} came to node {}, {} went back", there,
+                                      raw(interval.to), back));
+}
+
+} // namespace
+
+std::vector<std::string> why_uncorrected(const AwayInterval& interval, const ThreadTrack& track,
+                                         const Timeline& timeline) {
+    std::vector<std::string> reasons;
+    if (const Limits* limits = limits_in(interval, track))
+        add_limits(interval, *limits, timeline.topology, reasons);
+    const int balancing = timeline.begin.numa_balancing;
+    if (balancing < 0) reasons.emplace_back("this kernel has no NUMA balancing");
+    else if (balancing == 0) reasons.emplace_back("NUMA balancing is off (kernel.numa_balancing=0)");
+    else add_decisions(interval, track, reasons);
+    add_page_moves(interval, track, timeline, reasons);
+    return reasons;
+}
+
+} // namespace numadrift

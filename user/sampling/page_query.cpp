@@ -1,0 +1,59 @@
+#include "sampling/page_query.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace numadrift::sampling {
+namespace {
+
+// A batch that takes longer waited for the mmap lock, or for its CPU: the next ones are smaller.
+constexpr std::uint64_t kLongNs = 500'000;
+constexpr double kMostCreditNs = 5e6;
+
+int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
+    const long failed =
+        ::syscall(SYS_move_pages, raw(pid), addresses.size(), addresses.data(), nullptr, status.data(), 0);
+    return failed < 0 ? errno : 0;
+}
+
+std::uint64_t monotonic_ns() {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+} // namespace
+
+PageQuery::PageQuery() : PageQuery(move_pages, monotonic_ns) {}
+
+std::size_t PageQuery::allowance() {
+    const std::uint64_t now_ns = clock_();
+    if (refilled_ns_ == 0) credit_ns_ = kMostCreditNs;
+    else credit_ns_ += static_cast<double>(now_ns - refilled_ns_) * kShareOfTime;
+    credit_ns_ = std::min(credit_ns_, kMostCreditNs);
+    refilled_ns_ = now_ns;
+    return credit_ns_ > 0 ? batch_ : 0;
+}
+
+std::optional<std::vector<Node>> PageQuery::ask(Pid pid, std::span<const std::uint64_t> addresses) {
+    std::vector<int> status(addresses.size(), -EFAULT);
+    const std::uint64_t begin_ns = clock_();
+    const int error = ask_(pid, addresses, status);
+    const std::uint64_t took_ns = clock_() - begin_ns;
+    credit_ns_ -= static_cast<double>(took_ns);
+    spent_ns_ += took_ns;
+    longest_ns_ = std::max(longest_ns_, took_ns);
+    pages_ += addresses.size();
+    batch_ =
+        took_ns > kLongNs ? std::max(batch_ / 2, kFewestPages) : std::min(batch_ + kFewestPages, kMostPages);
+    if (error != 0) return std::nullopt;
+    std::vector<Node> nodes;
+    nodes.reserve(status.size());
+    for (const int node : status) nodes.push_back(node >= 0 ? Node{node} : kNoNode);
+    return nodes;
+}
+
+} // namespace numadrift::sampling

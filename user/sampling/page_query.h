@@ -1,0 +1,51 @@
+// On which nodes pages of a process are, by move_pages(2) with no target: it names nodes and moves
+// nothing. The kernel holds the process' mmap lock meanwhile (for reading), so questions are asked
+// in small batches, their time is measured, and they take a bounded share of all time.
+#pragma once
+
+#include "timeline/ids.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace numadrift::sampling {
+
+class PageQuery {
+public:
+    // Fills `status` with a node or a negative errno for each address; answers 0 or an errno.
+    using Ask = std::function<int(Pid, std::span<const std::uint64_t> addresses, std::span<int> status)>;
+    using Clock = std::function<std::uint64_t()>; // ns
+
+    static constexpr std::size_t kMostPages = 256; // a batch; the mmap lock is held some 0.2 ms
+    static constexpr std::size_t kFewestPages = 16;
+    static constexpr double kShareOfTime = 0.01;
+
+    PageQuery(); // of the running kernel
+    PageQuery(Ask ask, Clock clock) : ask_(std::move(ask)), clock_(std::move(clock)) {}
+
+    // How many pages may be asked for now; 0: wait.
+    std::size_t allowance();
+
+    // The node of each page, kNoNode for one that is not there. None: the process is gone or
+    // forbids it.
+    std::optional<std::vector<Node>> ask(Pid pid, std::span<const std::uint64_t> addresses);
+
+    std::uint64_t spent_ns() const { return spent_ns_; }
+    std::uint64_t longest_ns() const { return longest_ns_; }
+    std::uint64_t pages() const { return pages_; }
+
+private:
+    Ask ask_;
+    Clock clock_;
+    std::size_t batch_ = kMostPages;
+    std::uint64_t refilled_ns_ = 0;
+    double credit_ns_ = 0;
+    std::uint64_t spent_ns_ = 0;
+    std::uint64_t longest_ns_ = 0;
+    std::uint64_t pages_ = 0;
+};
+
+} // namespace numadrift::sampling

@@ -1,0 +1,70 @@
+// Where the memory of a process is, by stratified random sampling of its address space: a few
+// thousand pages are asked for, however large the process is. Addresses are drawn uniformly from
+// the bytes of a mapping, so huge pages weigh what they hold.
+//
+// Owns: which addresses to ask for, what the answers mean, how sure that is. Does not own: asking
+// (page_query.h).
+#pragma once
+
+#include "event/event.h"
+#include "sampling/mappings.h"
+#include "timeline/ids.h"
+
+#include <map>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace numadrift::sampling {
+
+// A memory policy of a range of addresses, in words ("bind 0-1"); outside all ranges: "default".
+struct PolicyRange {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::string policy;
+};
+
+class ResidencySurvey {
+public:
+    static constexpr std::size_t kMostPages = 4096; // that are asked for
+    static constexpr std::size_t kMostStrata = 64;
+
+    ResidencySurvey(const Mappings& mappings, const std::vector<PolicyRange>& policies, std::uint64_t seed,
+                    std::size_t most_pages = kMostPages);
+
+    // The next addresses to ask for, at most `most`; none: the survey is over.
+    std::vector<std::uint64_t> next(std::size_t most);
+    // The answers to the addresses given last.
+    void absorb(std::span<const Node> nodes);
+
+    // By mapping, policy and node; pages of 4 KiB with 95 % bounds. rss_pages caps the bounds, 0: unknown.
+    std::vector<Residency> result(std::uint64_t rss_pages) const;
+
+private:
+    struct Piece { // of a stratum
+        std::uint64_t begin = 0;
+        std::uint64_t pages = 0;
+    };
+    struct Stratum {
+        std::pair<std::string, std::string> group; // mapping, policy
+        std::vector<Piece> pieces;
+        std::uint64_t pages = 0;
+        std::size_t wanted = 0;
+        std::size_t drawn = 0;
+        std::size_t asked = 0; // and answered
+        std::map<Node, std::size_t> found;
+    };
+
+    std::uint64_t draw(Stratum& stratum);
+    void plan_first_round();
+    void plan_second_round();
+
+    std::vector<Stratum> strata_;
+    std::vector<std::size_t> asked_last_; // stratum of each address
+    std::mt19937_64 random_;
+    std::size_t most_pages_;
+    int round_ = 1;
+};
+
+} // namespace numadrift::sampling

@@ -1,0 +1,159 @@
+#include "sampling/sampler.h"
+
+#include "util/file.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace numadrift::sampling {
+namespace {
+
+constexpr std::uint64_t kPageMask = ~std::uint64_t{4095};
+constexpr std::size_t kMostWaiting = 1024;
+// An address outside all known mappings: they have changed. How soon they are read again.
+constexpr std::uint64_t kReadAgainNs = 200'000'000;
+// A thread's own stack, above and below its stack pointer, where the mapping does not tell: stacks
+// of Go or of coroutines lie amidst the heap. glibc's thread locals are at the top of the stack.
+constexpr std::uint64_t kStackAbove = 256 << 10;
+constexpr std::uint64_t kStackBelow = 64 << 10;
+
+std::uint64_t rss_pages(const std::string& root, Pid pid) {
+    const std::string statm = read_line(fmt::format("{}/proc/{}/statm", root, raw(pid)));
+    const auto space = statm.find(' ');
+    return space == std::string::npos ? 0 : std::strtoull(statm.c_str() + space, nullptr, 10);
+}
+
+} // namespace
+
+Sampler::Sampler(SamplerOptions options, PageQuery query)
+    : options_(std::move(options)), query_(std::move(query)) {}
+
+void Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) const {
+    const auto text = read_file(fmt::format("{}/proc/{}/maps", options_.root, pid));
+    if (text) known.mappings = Mappings::parse(*text);
+    known.read_ns = now_ns;
+    known.next_read_ns = now_ns + kReadAgainNs;
+}
+
+const Mapping* Sampler::mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns) {
+    Known& known = processes_[pid];
+    if (known.read_ns == 0) read_mappings(pid, known, now_ns);
+    const Mapping* mapping = known.mappings.find(address);
+    if (mapping || now_ns < known.next_read_ns) return mapping;
+    read_mappings(pid, known, now_ns);
+    return known.mappings.find(address);
+}
+
+bool Sampler::is_own(const RawSample& sample, const Mapping& mapping, std::uint64_t address) const {
+    if (mapping.kind == MappingKind::stack) return true;
+    const std::uint64_t sp = sample.user_sp;
+    return sp != 0 && mapping.contains(sp) && address + kStackBelow >= sp && address < sp + kStackAbove;
+}
+
+void Sampler::take(const RawSample& sample) {
+    Sampling& count = counts_[{sample.pid, sample.tid}];
+    ++count.taken;
+    const Access access = decoder_.decode(sample);
+    if (access.kind == Access::Kind::opaque) {
+        ++(sample.where == Where::kernel ? count.in_kernel : count.opaque);
+        return;
+    }
+    if (access.kind == Access::Kind::own) {
+        ++count.own;
+        return;
+    }
+    const Mapping* mapping = mapping_of(sample.pid, access.address, sample.time_ns);
+    if (!mapping) {
+        ++count.opaque; // what was taken for an address is none
+        return;
+    }
+    if (!mapping->holds_data() || is_own(sample, *mapping, access.address)) {
+        ++count.own;
+        return;
+    }
+    const auto how = access.kind == Access::Kind::exact ? ND_SAMPLE_exact : ND_SAMPLE_base;
+    waiting_.push_back({sample.pid, sample.tid, access.address & kPageMask, static_cast<std::uint8_t>(how)});
+    if (waiting_.size() > kMostWaiting) thin_out();
+}
+
+// More samples than questions may be asked: every second one goes, which favours no thread.
+void Sampler::thin_out() {
+    std::deque<Waiting> kept;
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+        if (i % 2 == 0) kept.push_back(waiting_[i]);
+        else ++counts_[{waiting_[i].pid, waiting_[i].tid}].unasked;
+    }
+    waiting_.swap(kept);
+}
+
+// Asks for pages of the process whose sample has waited longest. Answers how many pages.
+std::size_t Sampler::ask_waiting(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events) {
+    const std::uint32_t pid = waiting_.front().pid;
+    std::vector<Waiting> samples;
+    std::deque<Waiting> others;
+    std::vector<std::uint64_t> pages;
+    for (const Waiting& sample : waiting_) {
+        const bool is_known = std::ranges::find(pages, sample.address) != pages.end();
+        if (sample.pid != pid || (!is_known && pages.size() >= most)) {
+            others.push_back(sample);
+            continue;
+        }
+        if (!is_known) pages.push_back(sample.address);
+        samples.push_back(sample);
+    }
+    waiting_.swap(others);
+    const auto nodes = query_.ask(Pid{pid}, pages);
+    for (const Waiting& sample : samples) {
+        const auto at = static_cast<std::size_t>(std::ranges::find(pages, sample.address) - pages.begin());
+        const Node node = nodes ? (*nodes)[at] : kNoNode;
+        if (node == kNoNode) ++counts_[{sample.pid, sample.tid}].absent;
+        else
+            events.push_back(
+                {now_ns, sample.pid, sample.tid, AccessSample{sample.address, raw(node), sample.how}});
+    }
+    return pages.size();
+}
+
+void Sampler::ask_survey(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events) {
+    if (surveys_.empty()) {
+        const Pid pid = *surveys_wanted_.begin();
+        surveys_wanted_.erase(surveys_wanted_.begin());
+        Known& known = processes_[raw(pid)];
+        read_mappings(raw(pid), known, now_ns);
+        const auto policies = options_.policies ? options_.policies(pid) : std::vector<PolicyRange>{};
+        surveys_.emplace(pid, ResidencySurvey(known.mappings, policies, now_ns ^ raw(pid)));
+    }
+    const auto at = surveys_.begin();
+    const Pid pid = at->first;
+    const auto addresses = at->second.next(most);
+    const auto nodes = addresses.empty() ? std::nullopt : query_.ask(pid, addresses);
+    if (nodes) return at->second.absorb(*nodes);
+    if (addresses.empty())
+        for (Residency& row : at->second.result(rss_pages(options_.root, pid)))
+            events.push_back({now_ns, raw(pid), 0, std::move(row)});
+    surveys_.erase(at);
+}
+
+void Sampler::pass(std::uint64_t now_ns, std::vector<Event>& events) {
+    std::size_t most = query_.allowance();
+    while (most > 0 && !waiting_.empty()) most -= std::min(most, ask_waiting(now_ns, most, events));
+    if (most > 0 && (!surveys_.empty() || !surveys_wanted_.empty())) ask_survey(now_ns, most, events);
+}
+
+void Sampler::tell_counts(std::uint64_t now_ns, std::vector<Event>& events) {
+    for (auto& [who, count] : counts_)
+        if (count.taken + count.unasked + count.absent > 0) {
+            events.push_back({now_ns, who.first, who.second, count});
+            count = {};
+        }
+    std::erase_if(counts_, [this](const auto& entry) { return !processes_.contains(entry.first.first); });
+}
+
+void Sampler::forget(Pid pid) {
+    processes_.erase(raw(pid));
+    surveys_.erase(pid);
+    surveys_wanted_.erase(pid);
+    std::erase_if(waiting_, [pid](const Waiting& sample) { return sample.pid == raw(pid); });
+}
+
+} // namespace numadrift::sampling

@@ -1,0 +1,77 @@
+// From raw samples to access_sample events: decodes, sorts out what is no data, asks on which node
+// the rest is, within the budget of page_query.h. Beside that it surveys the residency of whole
+// processes.
+//
+// Owns: mappings of the targets, what is waiting to be asked. Does not own: taking samples
+// (source/live), their meaning (analysis/).
+#pragma once
+
+#include "event/event.h"
+#include "sampling/decoder.h"
+#include "sampling/mappings.h"
+#include "sampling/page_query.h"
+#include "sampling/residency.h"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace numadrift::sampling {
+
+struct SamplerOptions {
+    std::string root; // before /proc
+    // Policies of a process' mappings; may be empty.
+    std::function<std::vector<PolicyRange>(Pid)> policies;
+};
+
+class Sampler {
+public:
+    explicit Sampler(SamplerOptions options, PageQuery query = {});
+
+    void take(const RawSample& sample);
+
+    // Once every few milliseconds: asks what may be asked now, appends what became known.
+    void pass(std::uint64_t now_ns, std::vector<Event>& events);
+
+    // The counts since the last time, as events; to be called now and then, and at the end.
+    void tell_counts(std::uint64_t now_ns, std::vector<Event>& events);
+
+    void survey(Pid pid) { surveys_wanted_.insert(pid); }
+    void forget(Pid pid); // it ended, or runs another program
+
+    std::uint64_t query_ns() const { return query_.spent_ns(); }
+
+private:
+    struct Known { // of a process
+        Mappings mappings;
+        std::uint64_t read_ns = 0;
+        std::uint64_t next_read_ns = 0;
+    };
+    struct Waiting {
+        std::uint32_t pid = 0;
+        std::uint32_t tid = 0;
+        std::uint64_t address = 0;
+        std::uint8_t how = 0;
+    };
+
+    const Mapping* mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns);
+    void read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) const;
+    bool is_own(const RawSample& sample, const Mapping& mapping, std::uint64_t address) const;
+    void thin_out();
+    std::size_t ask_waiting(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events);
+    void ask_survey(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events);
+
+    SamplerOptions options_;
+    PageQuery query_;
+    Decoder decoder_;
+    std::map<std::uint32_t, Known> processes_;
+    std::deque<Waiting> waiting_;
+    std::map<std::pair<std::uint32_t, std::uint32_t>, Sampling> counts_; // by pid and tid
+    std::set<Pid> surveys_wanted_;
+    std::map<Pid, ResidencySurvey> surveys_;
+};
+
+} // namespace numadrift::sampling

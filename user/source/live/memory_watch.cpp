@@ -1,0 +1,98 @@
+#include "source/live/memory_watch.h"
+
+#include "probe/limits.h"
+#include "util/lists.h"
+#include "util/policy.h"
+
+#include <algorithm>
+
+namespace numadrift::live {
+namespace {
+
+constexpr std::size_t kMostSamplesAPass = 4096;
+constexpr std::size_t kMostReadsALook = 200; // of /proc/PID/task/TID/status, some 20 us each
+constexpr std::uint64_t kSurveyPeriodNs = 10'000'000'000;
+
+} // namespace
+
+std::vector<sampling::PolicyRange> policy_ranges(const Programs& programs, Pid pid) {
+    std::vector<sampling::PolicyRange> ranges;
+    if (const auto rows = programs.policies(pid))
+        for (const nd_vma_row& row : *rows)
+            ranges.push_back(
+                {row.begin, row.end, policy_text(row.policy, list_text(bits_of(row.policy_nodes)))});
+    return ranges;
+}
+
+MemoryWatch::MemoryWatch(Programs& programs, const std::string& root)
+    : programs_(programs), root_(root),
+      sampler_({root, [&programs](Pid pid) { return policy_ranges(programs, pid); }}),
+      ring_(SampleRing::open(programs.samples_fd(),
+                             [this](const sampling::RawSample& sample) { sampler_.take(sample); })) {}
+
+void MemoryWatch::pass(std::uint64_t now_ns, std::vector<Event>& events) {
+    if (ring_) ring_->drain(kMostSamplesAPass);
+    sampler_.pass(now_ns, events);
+}
+
+// A thread moved because it may not be where it was: its limits are new.
+void MemoryWatch::take_note(const Event& event) {
+    if (const auto* move = std::get_if<CpuMove>(&event.payload)) {
+        if (move->cause != ND_CAUSE_affinity) return;
+        if (const auto found = threads_.find(event.tid); found != threads_.end()) found->second.told = false;
+    } else if (std::holds_alternative<TaskGone>(event.payload)) {
+        threads_.erase(event.tid);
+        if (event.tid != event.pid) return;
+        sampler_.forget(Pid{event.pid});
+        next_survey_ns_.erase(event.pid);
+    } else if (std::holds_alternative<TaskExec>(event.payload)) {
+        sampler_.forget(Pid{event.pid});
+        next_survey_ns_.erase(event.pid);
+    }
+}
+
+void MemoryWatch::look_at_limits(std::uint64_t now_ns, const nd_task_row& row, std::size_t& reads,
+                                 std::vector<Event>& events) {
+    KnownThread& known = threads_[row.tid];
+    const bool is_same = known.policy == row.policy && known.policy_nodes == row.policy_nodes;
+    if ((known.told && is_same) || reads >= kMostReadsALook) return;
+    ++reads;
+    const auto allowed = probe::read_allowed(root_, Pid{row.pid}, Tid{row.tid});
+    if (!allowed) return;
+    events.push_back(
+        {now_ns, row.pid, row.tid,
+         Limits{allowed->cpus, allowed->mems, row.policy, list_text(bits_of(row.policy_nodes))}});
+    known.told = true;
+    known.policy = row.policy;
+    known.policy_nodes = row.policy_nodes;
+}
+
+void MemoryWatch::look_at_faults(std::uint64_t now_ns, std::vector<Event>& events) {
+    for (const nd_faults_row& row : programs_.numa_faults()) {
+        KnownThread& known = threads_[row.tid];
+        for (std::uint32_t node = 0; node < std::min<u32>(row.nodes, ND_FAULT_NODES); ++node) {
+            const std::uint64_t pages = row.pages[2 * node] + row.pages[2 * node + 1];
+            const auto id = static_cast<std::int32_t>(node);
+            if (pages == known.faults[id]) continue;
+            known.faults[id] = pages;
+            events.push_back({now_ns, row.pid, row.tid, KernelFaults{id, pages, row.preferred_node}});
+        }
+    }
+}
+
+void MemoryWatch::look(std::uint64_t now_ns, const std::vector<nd_task_row>& threads,
+                       std::vector<Event>& events) {
+    std::size_t reads = 0;
+    for (const nd_task_row& row : threads) {
+        if (row.ended != 0) continue;
+        look_at_limits(now_ns, row, reads, events);
+        std::uint64_t& next_ns = next_survey_ns_[row.pid];
+        if (now_ns < next_ns) continue;
+        next_ns = now_ns + kSurveyPeriodNs;
+        sampler_.survey(Pid{row.pid});
+    }
+    look_at_faults(now_ns, events);
+    sampler_.tell_counts(now_ns, events);
+}
+
+} // namespace numadrift::live

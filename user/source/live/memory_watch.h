@@ -1,0 +1,57 @@
+// What a recording learns about memory beside the events of the hooks: samples of data addresses,
+// the residency of the processes, the kernel's own fault counts, and where threads are allowed to
+// be. All of it asked for, at a bounded rate.
+#pragma once
+
+#include "event/event.h"
+#include "sampling/sampler.h"
+#include "source/live/programs.h"
+#include "source/live/sample_ring.h"
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace numadrift::live {
+
+class MemoryWatch {
+public:
+    MemoryWatch(Programs& programs, const std::string& root);
+
+    // Every few milliseconds.
+    void pass(std::uint64_t now_ns, std::vector<Event>& events);
+
+    // A few times a second, with all threads of the targets as they are.
+    void look(std::uint64_t now_ns, const std::vector<nd_task_row>& threads, std::vector<Event>& events);
+
+    // An event of the hooks may change what is known.
+    void take_note(const Event& event);
+
+    std::uint64_t query_ns() const { return sampler_.query_ns(); }
+
+private:
+    struct KnownThread {
+        std::int32_t policy = -1;
+        std::uint64_t policy_nodes = 0;
+        bool told = false; // its limits, as they are
+        std::map<std::int32_t, std::uint64_t> faults;
+    };
+
+    void look_at_limits(std::uint64_t now_ns, const nd_task_row& row, std::size_t& reads,
+                        std::vector<Event>& events);
+    void look_at_faults(std::uint64_t now_ns, std::vector<Event>& events);
+
+    Programs& programs_;
+    std::string root_;
+    sampling::Sampler sampler_;
+    std::unique_ptr<SampleRing> ring_;
+    std::map<std::uint32_t, KnownThread> threads_;          // by tid
+    std::map<std::uint32_t, std::uint64_t> next_survey_ns_; // by pid
+};
+
+// The policies of a process' mappings in words; empty where the kernel cannot tell them.
+std::vector<sampling::PolicyRange> policy_ranges(const Programs& programs, Pid pid);
+
+} // namespace numadrift::live

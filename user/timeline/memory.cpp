@@ -1,0 +1,228 @@
+// Timeline, the part that follows memory: pages, the samples of them, and who uses them.
+#include "timeline/timeline.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace numadrift {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint32_t kMostPagesAnEvent = 1u << 18;         // 1 GiB pages; more is a damaged number
+constexpr std::uint64_t kMostFaults = std::uint64_t{1} << 48; // more is a damaged number too
+constexpr std::uint64_t kPageMoveMergeNs = 100'000'000;
+constexpr std::uint64_t kFirstLookNs = 1'000'000'000;
+constexpr std::uint32_t kMigrateFail = 0x10; // TNF_MIGRATE_FAIL (kernel/sched/sched.h, 5.10 to 7.2)
+constexpr std::int32_t kMostNodes = 1024;    // MAX_NUMNODES of any kernel
+
+bool is_node(std::int32_t id) {
+    return id >= 0 && id < kMostNodes;
+}
+
+} // namespace
+
+void Timeline::forget_pages(Pid pid) {
+    sampled_.erase(pid);
+    const auto found = pages_.find(pid);
+    if (found == pages_.end()) return;
+    page_budget.blocks_left += found->second.blocks();
+    pages_.erase(found);
+}
+
+void Timeline::move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move) {
+    for (const std::uint32_t user : users_.members(page.users)) {
+        WeightLog& weights = tracks_[user].weights;
+        weights.add(time_ns, page.node, -1, by_page_move);
+        if (to != kNoNode) weights.add(time_ns, to, 1, by_page_move);
+    }
+}
+
+// The samples of a page go where it goes; a page that is found elsewhere than before went unseen.
+void Timeline::move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns) {
+    const auto process = sampled_.find(pid);
+    if (process == sampled_.end()) return;
+    const auto page = process->second.find(address / kPageBytes);
+    if (page == process->second.end() || page->second.node == to) return;
+    page->second.node = to;
+    for (const auto& [track, sample] : page->second.samples)
+        tracks_[track].samples.moved(sample, time_ns, to);
+}
+
+void Timeline::on(const Event& event, const AccessSample& fields) {
+    const auto index = known_track(event);
+    if (!index || !is_node(fields.node)) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Node node{fields.node};
+    const Pid pid{event.pid};
+    const auto map = pages_.find(pid);
+    const Page known = map == pages_.end() ? Page{} : map->second.get(fields.address);
+    const std::uint64_t since_ns = known.node == node ? known.since_ns : 0;
+    move_samples(pid, fields.address, node, now_ns);
+
+    ThreadTrack& track = tracks_[*index];
+    const bool is_exact = fields.how == ND_SAMPLE_exact;
+    const std::uint32_t sample =
+        track.samples.add(now_ns, node, since_ns, is_exact ? SampleLog::kExact : SampleLog::kBase);
+    ++(is_exact ? track.samples_exact : track.samples_base);
+    SampledPage& page = sampled_[pid][fields.address / kPageBytes];
+    page.node = node;
+    page.samples.emplace_back(*index, sample);
+}
+
+void Timeline::on(const Event& event, const Sampling& fields) {
+    const auto index = known_track(event);
+    if (!index) return;
+    Sampling& sums = tracks_[*index].sampling;
+    sums.taken += fields.taken;
+    sums.in_kernel += fields.in_kernel;
+    sums.opaque += fields.opaque;
+    sums.own += fields.own;
+    sums.absent += fields.absent;
+    sums.unasked += fields.unasked;
+}
+
+// A level, not a step. What the kernel had counted when the thread was first looked at, it had
+// before.
+void Timeline::on(const Event& event, const KernelFaults& fields) {
+    const auto index = known_track(event);
+    if (!index || !is_node(fields.node) || fields.pages > kMostFaults) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    ThreadTrack& track = tracks_[*index];
+    const std::int64_t before = track.kernel.sum(Node{fields.node});
+    const bool is_first = now_ns - track.begin_ns < kFirstLookNs;
+    track.kernel.add(is_first ? track.begin_ns : now_ns, Node{fields.node},
+                     static_cast<std::int64_t>(fields.pages) - before);
+    track.preferred_node = fields.preferred_node;
+}
+
+// Rows of one survey have one time. The first survey stands for the time before it.
+void Timeline::on(const Event& event, const Residency& fields) {
+    if (!is_node(fields.node) || fields.pages > kMostFaults) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Pid pid{event.pid};
+    ResidencyRecord& record = residency[pid];
+    const bool is_first = record.rows.empty();
+    WeightLog& weights = process_weights.try_emplace(pid, Evidence::process).first->second;
+    if (!is_first && record.time_ns != now_ns) {
+        weights.clear_at(now_ns);
+        record.rows.clear();
+        surveyed_again_.insert(pid);
+    }
+    record.time_ns = now_ns;
+    record.rows.push_back(fields);
+    if (fields.mapping != "text")
+        weights.add(surveyed_again_.contains(pid) ? now_ns : 0, Node{fields.node},
+                    static_cast<std::int64_t>(fields.pages));
+}
+
+void Timeline::on(const Event& event, const Limits& fields) {
+    const auto index = known_track(event);
+    if (index) tracks_[*index].limits.push_back({since_begin(event.time_ns), fields});
+}
+
+void Timeline::on(const Event& event, const FirstTouch& fields) {
+    if (!is_node(fields.node)) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Node node{fields.node};
+    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    PageMap& map = pages_[Pid{event.pid}];
+    // Without a thread of the process (khugepaged, process_vm_writev) the users stay who they were.
+    const bool by_thread = event.tid != 0;
+    const std::uint32_t index = by_thread ? track_of(event) : 0;
+    const UserSets::Id toucher = by_thread ? users_.only(index) : UserSets::kNobody;
+
+    for (std::uint32_t i = 0; i < pages; ++i) {
+        const std::uint64_t address = fields.address + i * kPageBytes;
+        const Page old = map.get(address);
+        // Told late (the run was long open): the page has come to another place since. Times in a
+        // map are to the millisecond.
+        const bool is_late =
+            old.since_ns > now_ns || (old.node != node && old.since_ns / 1'000'000 == now_ns / 1'000'000);
+        if (by_thread && old.node != kNoNode && is_late) {
+            const bool moved = old.users == UserSets::kNobody;
+            move_weight({node, now_ns, toucher}, moved ? old.node : kNoNode, std::max(old.since_ns, now_ns),
+                        moved);
+            if (moved) map.set(address, {old.node, old.since_ns, toucher}, page_budget);
+            continue;
+        }
+        if (old.node != kNoNode) move_weight(old, by_thread ? kNoNode : node, now_ns, !by_thread);
+        map.set(address, {node, now_ns, by_thread ? toucher : old.users}, page_budget);
+    }
+    if (!by_thread) return;
+    tracks_[index].weights.add(now_ns, node, pages);
+    tracks_[index].touched_pages[node] += pages;
+    tracks_[index].evidence_touched += pages;
+}
+
+void Timeline::on(const Event& event, const HintFault& fields) {
+    if (event.tid == 0 || !is_node(fields.page_node)) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Node node{fields.page_node};
+    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    const std::uint32_t index = track_of(event);
+    PageMap& map = pages_[Pid{event.pid}];
+    ThreadTrack& track = tracks_[index];
+    // A fault inside a large folio counts for the whole of it (task_numa_fault, from 6.10).
+    const std::uint64_t alignment = std::has_single_bit(pages) ? pages * kPageBytes : kPageBytes;
+    const std::uint64_t first = fields.address & ~(alignment - 1);
+
+    for (std::uint32_t i = 0; i < pages; ++i) {
+        const std::uint64_t address = first + i * kPageBytes;
+        Page page = map.get(address);
+        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody}; // there before the trace
+        if (page.node != node) {                                       // a move nobody told of
+            move_weight(page, node, now_ns, true);
+            page.node = node;
+            page.since_ns = now_ns;
+        }
+        const UserSets::Id users = users_.with(page.users, index);
+        if (users != page.users) {
+            track.weights.add(page.since_ns, node, 1);
+            ++track.evidence_hinted;
+            page.users = users;
+        }
+        map.set(address, page, page_budget);
+    }
+    track.hinted_pages[node] += pages;
+    if ((fields.flags & kMigrateFail) == 0) return;
+    if (track.failed_moves.empty() || now_ns > track.failed_moves.back().time_ns + kPageMoveMergeNs)
+        track.failed_moves.push_back({now_ns, 0});
+    track.failed_moves.back().pages += pages;
+}
+
+void Timeline::on(const Event& event, const PageMove& fields) {
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const Node to = is_node(fields.to_node) ? Node{fields.to_node} : kNoNode;
+    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    PageMap& map = pages_[Pid{event.pid}];
+    Node from = is_node(fields.from_node) ? Node{fields.from_node} : kNoNode;
+    for (std::uint32_t i = 0; i < pages; ++i) {
+        const std::uint64_t address = fields.address + i * kPageBytes;
+        const Page old = map.get(address);
+        if (from == kNoNode) from = old.node;
+        if (old.node != kNoNode && old.node != to) move_weight(old, to, now_ns, true);
+        if (to != kNoNode) move_samples(Pid{event.pid}, address, to, now_ns);
+        if (to != kNoNode) map.set(address, {to, now_ns, old.users}, page_budget);
+    }
+    if (from != to) count_page_move(now_ns, from, to, fields.reason, pages);
+}
+
+void Timeline::count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason,
+                               std::uint64_t pages) {
+    const auto is_alike = [&](const PageMoveRecord& record) {
+        return record.from == from && record.to == to && record.reason == reason;
+    };
+    const auto is_old = [&](const PageMoveRecord& record) {
+        return time_ns > record.begin_ns + kPageMoveMergeNs;
+    };
+    // Among the last few only: a hostile trace could make the search long.
+    const auto last =
+        page_moves.rbegin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(page_moves.size(), 16));
+    const auto found = std::find_if(page_moves.rbegin(), last, [&](const PageMoveRecord& record) {
+        return is_old(record) || is_alike(record);
+    });
+    if (found != last && !is_old(*found)) found->pages += pages;
+    else page_moves.push_back({time_ns, from, to, reason, pages});
+}
+
+} // namespace numadrift

@@ -1,0 +1,60 @@
+// Samples of a thread's data addresses over time, and where their pages were.
+//
+// A thread's use of memory changes, and a sample says little: what it uses at one moment is told
+// by the kWindow samples nearest in time. A page that moves takes its samples with it.
+#pragma once
+
+#include "timeline/ids.h"
+#include "timeline/weight_log.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace numadrift {
+
+class SampleLog {
+public:
+    // So many at a time: about five seconds of a busy thread at the default rate; a share of one
+    // half is then known to ±4.4 points (95 %).
+    static constexpr std::size_t kWindow = 512;
+
+    // In units of a WeightStep of samples: a base address says less than an exact one.
+    static constexpr std::int64_t kExact = 4;
+    static constexpr std::int64_t kBase = 1;
+
+    // since_ns: when the page came to the node; 0: before the trace. Answers the sample's index.
+    std::uint32_t add(std::uint64_t time_ns, Node node, std::uint64_t since_ns, std::int64_t weight);
+
+    // The page of that sample moved.
+    void moved(std::uint32_t sample, std::uint64_t time_ns, Node to);
+
+    // All memory is gone: samples so far say nothing of later.
+    void clear_at(std::uint64_t time_ns) { cleared_ns_.push_back(time_ns); }
+
+    std::size_t size() const { return samples_.size(); }
+
+    // The weights at each time, of the samples nearest to it.
+    std::vector<WeightStep> steps() const;
+
+private:
+    struct Sample {
+        std::uint64_t time_ns = 0;
+        std::uint64_t since_ns = 0;
+        Node node = kNoNode;
+        std::int64_t weight = 0;
+    };
+    struct Move {
+        std::uint32_t sample = 0;
+        std::uint64_t time_ns = 0;
+        Node to = kNoNode;
+    };
+
+    void add_period(std::size_t first, std::size_t last, std::uint64_t from_ns, std::uint64_t until_ns,
+                    const std::vector<Move>& moves, std::vector<WeightStep>& steps) const;
+
+    std::vector<Sample> samples_; // in order of time
+    std::vector<Move> moves_;
+    std::vector<std::uint64_t> cleared_ns_;
+};
+
+} // namespace numadrift
