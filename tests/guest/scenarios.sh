@@ -1,10 +1,14 @@
 #!/bin/sh
 # In the guest: runs drifter scenarios one after the other, each recorded by numadrift that
 # attaches to the running process. Leaves per scenario SEED.{ndt,truth,log} under /out.
-# usage: scenarios.sh NODES CPUS BALANCING(0|1) HOOKS KIND SEED...
-nodes=$1 cpus=$2 balancing=$3 hooks=$4 kind=$5
-shift 5
+# usage: scenarios.sh NODES CPUS BALANCING(0|1) HOOKS KIND old|new SEED...
+nodes=$1 cpus=$2 balancing=$3 hooks=$4 kind=$5 memory=$6
+shift 6
 [ "$kind" = any ] && kind=
+if [ "$memory" = old ]; then
+	old=--old-memory
+	echo $((12 * nodes)) >/proc/sys/vm/nr_hugepages # for hugetlb
+fi
 tracing=/sys/kernel/tracing
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 if [ "$balancing" = 1 ]; then # seconds instead of minutes until the scanner speaks
@@ -18,7 +22,7 @@ for event in sched_move_numa sched_swap_numa sched_migrate_task; do echo 1 >$tra
 
 for seed in "$@"; do
 	name=/out/$seed
-	drifter make "$seed" $kind --nodes "$nodes" --cpus "$cpus" $([ "$balancing" = 1 ] && echo --balancing) >/tmp/scenario
+	drifter make "$seed" $kind --nodes "$nodes" --cpus "$cpus" $([ "$balancing" = 1 ] && echo --balancing) $old >/tmp/scenario
 	drifter run /tmp/scenario "$name.truth" --nodes "$nodes" --cpus "$cpus" >/tmp/ready &
 	runner=$!
 	while ! grep -q ready /tmp/ready 2>/dev/null; do sleep 0.05; done

@@ -1,275 +1,104 @@
 #include "sampling/decoder.h"
 
-#include <algorithm>
-#include <capstone/capstone.h>
-#include <cstring>
+#include "sampling/machine_code.h"
+
 #include <optional>
-#include <span>
-#include <unordered_map>
-#include <vector>
 
 namespace numadrift::sampling {
 namespace {
 
-constexpr int kNone = -1;           // no such register in the operand
-constexpr int kNotGeneral = -2;     // one that a sample does not have (vector index)
-constexpr std::size_t kBefore = 48; // bytes before ip in a whole window
-constexpr std::size_t kLongest = 15;
-constexpr int kEnoughVotes = 9;
-constexpr std::size_t kMostAhead = 24; // instructions that are followed
-constexpr std::size_t kMostPlans = 16384;
 constexpr std::uint64_t kUserEnd = std::uint64_t{1} << 56; // five levels of page tables
 constexpr std::uint64_t kUserBegin = std::uint64_t{1} << 16;
-
-// clang-format off
-int number_of(unsigned reg) {
-    switch (reg) {
-    case X86_REG_RAX: case X86_REG_EAX: case X86_REG_AX: case X86_REG_AL: case X86_REG_AH: return 0;
-    case X86_REG_RBX: case X86_REG_EBX: case X86_REG_BX: case X86_REG_BL: case X86_REG_BH: return 1;
-    case X86_REG_RCX: case X86_REG_ECX: case X86_REG_CX: case X86_REG_CL: case X86_REG_CH: return 2;
-    case X86_REG_RDX: case X86_REG_EDX: case X86_REG_DX: case X86_REG_DL: case X86_REG_DH: return 3;
-    case X86_REG_RSI: case X86_REG_ESI: case X86_REG_SI: case X86_REG_SIL: return 4;
-    case X86_REG_RDI: case X86_REG_EDI: case X86_REG_DI: case X86_REG_DIL: return 5;
-    case X86_REG_RBP: case X86_REG_EBP: case X86_REG_BP: case X86_REG_BPL: return 6;
-    case X86_REG_RSP: case X86_REG_ESP: case X86_REG_SP: case X86_REG_SPL: return 7;
-    case X86_REG_R8: case X86_REG_R8D: case X86_REG_R8W: case X86_REG_R8B: return 8;
-    case X86_REG_R9: case X86_REG_R9D: case X86_REG_R9W: case X86_REG_R9B: return 9;
-    case X86_REG_R10: case X86_REG_R10D: case X86_REG_R10W: case X86_REG_R10B: return 10;
-    case X86_REG_R11: case X86_REG_R11D: case X86_REG_R11W: case X86_REG_R11B: return 11;
-    case X86_REG_R12: case X86_REG_R12D: case X86_REG_R12W: case X86_REG_R12B: return 12;
-    case X86_REG_R13: case X86_REG_R13D: case X86_REG_R13W: case X86_REG_R13B: return 13;
-    case X86_REG_R14: case X86_REG_R14D: case X86_REG_R14W: case X86_REG_R14B: return 14;
-    case X86_REG_R15: case X86_REG_R15D: case X86_REG_R15W: case X86_REG_R15B: return 15;
-    case X86_REG_INVALID: return kNone;
-    default: return kNotGeneral;
-    }
-}
-// clang-format on
-
-struct Operand {
-    int base = kNone;
-    int index = kNone;
-    std::uint64_t scale = 1;
-    std::uint64_t displacement = 0; // absolute where it is relative to ip
-    bool thread_local_data = false; // fs:
-    bool per_cpu = false;           // gs:, the kernel's
-};
-
-struct Instruction {
-    std::vector<Operand> operands; // in memory
-    std::uint32_t written = 0;     // registers it changes, a bit each
-    bool is_move = false;          // it may load a pointer
-};
-
-// What can be learned from the code at one ip, whatever the registers are.
-struct Plan {
-    std::array<std::uint8_t, kCodeBytes> code{};
-    std::uint32_t code_before = 0;
-    std::uint32_t code_bytes = 0;
-    std::optional<Instruction> before;
-    std::vector<Instruction> ahead;
-    bool repeats = false; // a string instruction is at ip: it was interrupted in the midst of it
-};
 
 bool is_written(std::uint32_t mask, int reg) {
     return reg >= 0 && (mask >> reg & 1) != 0;
 }
 
-} // namespace
-
-class Decoder::Machine {
-public:
-    Machine() {
-        cs_open(CS_ARCH_X86, CS_MODE_64, &plain_);
-        cs_open(CS_ARCH_X86, CS_MODE_64, &detailed_);
-        cs_option(detailed_, CS_OPT_DETAIL, CS_OPT_ON);
-        plain_instruction_ = cs_malloc(plain_);
-        instruction_ = cs_malloc(detailed_);
-    }
-    ~Machine() {
-        cs_free(plain_instruction_, 1);
-        cs_free(instruction_, 1);
-        cs_close(&plain_);
-        cs_close(&detailed_);
-    }
-    Machine(const Machine&) = delete;
-    Machine& operator=(const Machine&) = delete;
-
-    // The plan for a sample's code; made anew where the code at that ip has changed (a JIT).
-    const Plan& plan_of(const RawSample& sample) {
-        if (plans_.size() >= kMostPlans) plans_.clear();
-        Plan& plan = plans_[sample.ip];
-        const bool is_same = plan.code_bytes == sample.code_bytes && plan.code_before == sample.code_before &&
-                             std::memcmp(plan.code.data(), sample.code.data(), sample.code_bytes) == 0;
-        if (!is_same) plan = make_plan(sample);
-        return plan;
-    }
-
-    std::uint64_t turn() { return ++turn_; }
-
-private:
-    Plan make_plan(const RawSample& sample);
-    std::size_t length_before(std::span<const std::uint8_t> code, std::uint64_t address);
-    bool step(std::span<const std::uint8_t> code, std::uint64_t address);
-    Instruction read_instruction();
-    std::optional<std::uint64_t> next_address(bool& ends) const;
-
-    csh plain_ = 0;
-    csh detailed_ = 0;
-    cs_insn* plain_instruction_ = nullptr;
-    cs_insn* instruction_ = nullptr; // the one decoded last, with detail
-    std::unordered_map<std::uint64_t, Plan> plans_;
-    std::uint64_t turn_ = 0;
-};
-
-// Decodes one instruction with detail. False for bytes that are none.
-bool Decoder::Machine::step(std::span<const std::uint8_t> code, std::uint64_t address) {
-    const std::uint8_t* at = code.data();
-    std::size_t left = code.size();
-    return cs_disasm_iter(detailed_, &at, &left, &address, instruction_);
-}
-
-// Length of the instruction that ends where `code` does; 0 where the offsets do not agree.
-std::size_t Decoder::Machine::length_before(std::span<const std::uint8_t> code, std::uint64_t address) {
-    std::array<std::size_t, kBefore> lengths{};
-    for (std::size_t start = 0; start < code.size(); ++start) {
-        const std::uint8_t* at = code.data() + start;
-        std::size_t left = code.size() - start;
-        std::uint64_t where = address + start;
-        if (cs_disasm_iter(plain_, &at, &left, &where, plain_instruction_))
-            lengths[start] = plain_instruction_->size;
-    }
-    std::array<int, kLongest + 1> votes{};
-    for (std::size_t start = 0; start < code.size(); ++start) {
-        std::size_t at = start;
-        std::size_t last = 0;
-        while (at < code.size() && lengths[at] > 0) {
-            last = lengths[at];
-            at += last;
-        }
-        if (at == code.size() && last <= kLongest) ++votes[last];
-    }
-    const auto best = std::max_element(votes.begin() + 1, votes.end());
-    return *best >= kEnoughVotes ? static_cast<std::size_t>(best - votes.begin()) : 0;
-}
-
-Instruction Decoder::Machine::read_instruction() {
-    Instruction result;
-    const cs_x86& x86 = instruction_->detail->x86;
-    cs_regs read;
-    cs_regs written;
-    std::uint8_t read_count = 0;
-    std::uint8_t written_count = 0;
-    if (cs_regs_access(detailed_, instruction_, read, &read_count, written, &written_count) == CS_ERR_OK)
-        for (std::uint8_t i = 0; i < written_count; ++i)
-            if (const int reg = number_of(written[i]); reg >= 0) result.written |= 1u << reg;
-    if (cs_insn_group(detailed_, instruction_, CS_GRP_CALL)) result.written = 0xffff;
-    result.is_move = instruction_->id == X86_INS_MOV;
-    if (instruction_->id == X86_INS_LEA || instruction_->id == X86_INS_NOP) return result;
-    for (std::uint8_t i = 0; i < x86.op_count; ++i) {
-        if (x86.operands[i].type != X86_OP_MEM) continue;
-        const x86_op_mem& memory = x86.operands[i].mem;
-        Operand operand;
-        operand.displacement = static_cast<std::uint64_t>(memory.disp);
-        if (memory.base == X86_REG_RIP) operand.displacement += instruction_->address + instruction_->size;
-        else operand.base = number_of(memory.base);
-        operand.index = number_of(memory.index);
-        operand.scale = static_cast<std::uint64_t>(memory.scale);
-        operand.thread_local_data = memory.segment == X86_REG_FS;
-        operand.per_cpu = memory.segment == X86_REG_GS;
-        result.operands.push_back(operand);
-    }
-    return result;
-}
-
-// Where control goes after the instruction decoded last; none: not foreseeable. A branch backward
-// closes a loop and is taken, one forward is not.
-std::optional<std::uint64_t> Decoder::Machine::next_address(bool& ends) const {
-    const std::uint64_t after = instruction_->address + instruction_->size;
-    ends = false;
-    for (const unsigned group : {CS_GRP_CALL, CS_GRP_RET, CS_GRP_INT, CS_GRP_IRET})
-        if (cs_insn_group(detailed_, instruction_, group)) return std::nullopt;
-    if (!cs_insn_group(detailed_, instruction_, CS_GRP_JUMP)) return after;
-    const cs_x86& x86 = instruction_->detail->x86;
-    const bool is_direct = x86.op_count == 1 && x86.operands[0].type == X86_OP_IMM;
-    if (!is_direct) return std::nullopt;
-    const auto target = static_cast<std::uint64_t>(x86.operands[0].imm);
-    if (instruction_->id != X86_INS_JMP && target >= after) return after;
-    ends = target <= instruction_->address; // once round a loop is enough
-    return target;
-}
-
-Plan Decoder::Machine::make_plan(const RawSample& sample) {
-    Plan plan;
-    plan.code = sample.code;
-    plan.code_before = sample.code_before;
-    plan.code_bytes = sample.code_bytes;
-    const std::span code(sample.code.data(), std::min<std::size_t>(sample.code_bytes, kCodeBytes));
-    if (sample.code_before >= code.size()) return plan;
-    const std::uint64_t window = sample.ip - sample.code_before;
-    const auto rest = [&](std::uint64_t address) {
-        return code.subspan(std::min<std::uint64_t>(address - window, code.size()));
-    };
-    const auto is_inside = [&](std::uint64_t address) { return address - window < code.size(); };
-
-    if (sample.code_before == kBefore) {
-        const std::size_t length = length_before(code.first(kBefore), window);
-        const std::uint64_t address = sample.ip - length;
-        if (length > 0 && step(rest(address), address) && instruction_->size == length) {
-            plan.before = read_instruction();
-            // Control does not fall through a jump or a return: it came to ip from elsewhere.
-            for (const unsigned group : {CS_GRP_CALL, CS_GRP_RET, CS_GRP_INT})
-                if (cs_insn_group(detailed_, instruction_, group)) plan.before.reset();
-            if (plan.before && instruction_->id == X86_INS_JMP) plan.before.reset();
-        }
-    }
-    std::uint64_t address = sample.ip;
-    bool was_round = false;
-    while (plan.ahead.size() < kMostAhead && is_inside(address) && step(rest(address), address)) {
-        const cs_x86& x86 = instruction_->detail->x86;
-        const bool is_repeated = x86.prefix[0] == X86_PREFIX_REP || x86.prefix[0] == X86_PREFIX_REPNE;
-        plan.ahead.push_back(read_instruction());
-        if (address == sample.ip) plan.repeats = is_repeated && !plan.ahead.back().operands.empty();
-        bool goes_back = false;
-        const auto next = next_address(goes_back);
-        if (!next || (goes_back && was_round)) break;
-        was_round |= goes_back;
-        address = *next;
-    }
-    return plan;
-}
-
-namespace {
-
 // Works out operands with the registers of one sample.
 class Resolver {
 public:
-    Resolver(const RawSample& sample, std::uint64_t turn) : sample_(sample), turn_(turn) {}
+    Resolver(const RawSample& sample, std::uint64_t turn)
+        : sample_(sample), turn_(turn), values_(sample.registers) {}
 
+    // The access of an instruction that has run: what it wrote are not the values it used.
+    std::optional<Access> try_before(const Instruction& instruction) {
+        return try_instruction(instruction, instruction.written, true);
+    }
+
+    // The access of the next instruction that will run; then its effect on the registers.
+    std::optional<Access> try_next(const Instruction& instruction) {
+        if (const auto access = try_instruction(instruction, gone_, false)) return access;
+        apply(instruction);
+        return std::nullopt;
+    }
+    // What is left where no instruction gave an address.
+    Access rest() const {
+        if (base_ != 0) return {Access::Kind::base, base_};
+        return {was_own_ ? Access::Kind::own : Access::Kind::opaque, 0};
+    }
+
+private:
     // The access of this instruction, if it has one that counts. `gone`: registers whose values
-    // are no longer, or not yet, those it uses.
+    // are not known.
     std::optional<Access> try_instruction(const Instruction& instruction, std::uint32_t gone, bool has_run) {
         const std::size_t count = instruction.operands.size();
         for (std::size_t i = 0; i < count; ++i) {
             // Of a copy, which has two, one in turn.
             const Operand& operand = instruction.operands[(i + turn_) % count];
-            if (operand.thread_local_data && sample_.where != Where::kernel)
-                return Access{Access::Kind::own, 0};
             if (operand.per_cpu) continue;
-            if (const auto address = resolve(operand, gone, has_run && instruction.is_move);
-                address && is_wanted(*address))
-                return Access{Access::Kind::exact, *address};
-            if (operand.base >= 0 && !is_written(gone, operand.base) && operand.index != kNone &&
-                base_ == 0 && is_wanted(value(operand.base) + operand.displacement))
-                base_ = value(operand.base) + operand.displacement;
+            if (operand.thread_local_data) {
+                was_own_ |= sample_.where != Where::kernel;
+                continue;
+            }
+            const auto address = resolve(operand, gone, has_run && instruction.is_move);
+            if (address && is_own_stack(*address)) {
+                was_own_ = true;
+                continue;
+            }
+            if (address && is_wanted(*address)) return Access{Access::Kind::exact, *address};
+            if (operand.base < 0 || operand.index == kNone || is_written(gone, operand.base)) continue;
+            const std::uint64_t base = value(operand.base) + operand.displacement;
+            if (base_ == 0 && is_wanted(base) && !is_own_stack(base)) base_ = base;
         }
         return std::nullopt;
     }
 
-    Access rest() const { return base_ ? Access{Access::Kind::base, base_} : Access{}; }
+    void apply(const Instruction& instruction) {
+        const Effect& effect = instruction.effect;
+        const auto result = effect_of(effect);
+        gone_ |= instruction.written;
+        if (!result) return;
+        gone_ &= ~(1u << effect.to);
+        values_[static_cast<std::size_t>(effect.to)] = effect.is_32_bits ? *result & 0xffffffff : *result;
+    }
 
-private:
-    std::uint64_t value(int reg) const { return sample_.registers[static_cast<std::size_t>(reg)]; }
+    std::optional<std::uint64_t> effect_of(const Effect& effect) const {
+        if (effect.kind == Effect::Kind::none) return std::nullopt;
+        if (effect.kind == Effect::Kind::load_address) return resolve(effect.address, gone_, false);
+        if (is_written(gone_, effect.from)) return std::nullopt;
+        const std::uint64_t other = effect.from >= 0 ? value(effect.from) : effect.number;
+        if (effect.kind == Effect::Kind::set) return other;
+        if (is_written(gone_, effect.to)) return std::nullopt;
+        const std::uint64_t old = value(effect.to);
+        switch (effect.kind) {
+        case Effect::Kind::add: return old + other;
+        case Effect::Kind::subtract: return old - other;
+        case Effect::Kind::bit_and: return old & other;
+        case Effect::Kind::shift_left: return old << (other & 63);
+        case Effect::Kind::shift_right: return old >> (other & 63);
+        case Effect::Kind::none:
+        case Effect::Kind::load_address:
+        case Effect::Kind::set: break;
+        }
+        return std::nullopt;
+    }
+
+    std::uint64_t value(int reg) const { return values_[static_cast<std::size_t>(reg)]; }
+
+    bool is_own_stack(std::uint64_t address) const {
+        const std::uint64_t sp = sample_.user_sp;
+        return sp != 0 && address + kStackBelow >= sp && address < sp + kStackAbove;
+    }
 
     bool is_wanted(std::uint64_t address) const { return address >= kUserBegin && address < kUserEnd; }
 
@@ -288,25 +117,25 @@ private:
 
     const RawSample& sample_;
     std::uint64_t turn_;
+    std::array<std::uint64_t, kRegisters> values_;
+    std::uint32_t gone_ = 0;
+    bool was_own_ = false;
     std::uint64_t base_ = 0; // of the first operand of which no more is left; 0 for none
 };
 
 } // namespace
 
-Decoder::Decoder() : machine_(std::make_unique<Machine>()) {}
+Decoder::Decoder() : reader_(std::make_unique<CodeReader>()) {}
 Decoder::~Decoder() = default;
 
 Access Decoder::decode(const RawSample& sample) {
-    const Plan& plan = machine_->plan_of(sample);
-    Resolver resolver(sample, machine_->turn());
+    const Plan& plan = reader_->plan_of(sample);
+    Resolver resolver(sample, ++turn_);
     if (plan.before && !plan.repeats && sample.where != Where::fault)
-        if (const auto access = resolver.try_instruction(*plan.before, plan.before->written, true))
-            return *access;
-    std::uint32_t gone = 0;
+        if (const auto access = resolver.try_before(*plan.before)) return *access;
     for (const Instruction& instruction : plan.ahead) {
-        if (const auto access = resolver.try_instruction(instruction, gone, false)) return *access;
+        if (const auto access = resolver.try_next(instruction)) return *access;
         if (sample.where == Where::fault) break; // it is this one that faulted
-        gone |= instruction.written;
     }
     return resolver.rest();
 }

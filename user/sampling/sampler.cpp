@@ -12,10 +12,6 @@ constexpr std::uint64_t kPageMask = ~std::uint64_t{4095};
 constexpr std::size_t kMostWaiting = 1024;
 // An address outside all known mappings: they have changed. How soon they are read again.
 constexpr std::uint64_t kReadAgainNs = 200'000'000;
-// A thread's own stack, above and below its stack pointer, where the mapping does not tell: stacks
-// of Go or of coroutines lie amidst the heap. glibc's thread locals are at the top of the stack.
-constexpr std::uint64_t kStackAbove = 256 << 10;
-constexpr std::uint64_t kStackBelow = 64 << 10;
 
 std::uint64_t rss_pages(const std::string& root, Pid pid) {
     const std::string statm = read_line(fmt::format("{}/proc/{}/statm", root, raw(pid)));
@@ -44,12 +40,6 @@ const Mapping* Sampler::mapping_of(std::uint32_t pid, std::uint64_t address, std
     return known.mappings.find(address);
 }
 
-bool Sampler::is_own(const RawSample& sample, const Mapping& mapping, std::uint64_t address) const {
-    if (mapping.kind == MappingKind::stack) return true;
-    const std::uint64_t sp = sample.user_sp;
-    return sp != 0 && mapping.contains(sp) && address + kStackBelow >= sp && address < sp + kStackAbove;
-}
-
 void Sampler::take(const RawSample& sample) {
     Sampling& count = counts_[{sample.pid, sample.tid}];
     ++count.taken;
@@ -67,7 +57,7 @@ void Sampler::take(const RawSample& sample) {
         ++count.opaque; // what was taken for an address is none
         return;
     }
-    if (!mapping->holds_data() || is_own(sample, *mapping, access.address)) {
+    if (!mapping->holds_data() || mapping->kind == MappingKind::stack) {
         ++count.own;
         return;
     }

@@ -59,7 +59,6 @@ private:
 
     const Mapping* mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns);
     void read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) const;
-    bool is_own(const RawSample& sample, const Mapping& mapping, std::uint64_t address) const;
     void thin_out();
     std::size_t ask_waiting(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events);
     void ask_survey(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events);

@@ -1,9 +1,11 @@
 // drifter: a process whose threads really drift, and what is true about it.
 //
-//   drifter make SEED [KIND] --nodes N --cpus N [--balancing]   prints a scenario
+//   drifter make SEED [KIND] --nodes N --cpus N [--balancing] [--old-memory]   prints a scenario
 //   drifter run SCENARIO TRUTH --nodes N --cpus N               runs it: "ready PID", SIGUSR1, work
 //   drifter moved TRUTH                                         names the threads it moved
 //   drifter check TRUTH REPORT [LOG]                            holds a report against the truth
+//   drifter migrate PID TO --nodes N                            moves all its pages, from outside
+#include "memory.h"
 #include "truth.h"
 
 #include <CLI/CLI.hpp>
@@ -37,13 +39,15 @@ int main(int argc, char** argv) {
     std::string first;
     std::string second;
     std::string kernel_log;
-    int nodes = 2;
-    int cpus = 4;
-    bool balancing = false;
+    drifter::Machine machine;
+    bool old_memory = false;
+    int pid = 0;
+    int to_node = 0;
     auto* make = app.add_subcommand("make");
     make->add_option("SEED", seed)->required();
     make->add_option("KIND", kind);
-    make->add_flag("--balancing", balancing);
+    make->add_flag("--balancing", machine.balancing);
+    make->add_flag("--old-memory", old_memory);
     auto* run = app.add_subcommand("run");
     run->add_option("SCENARIO", first)->required();
     run->add_option("TRUTH", second)->required();
@@ -53,28 +57,39 @@ int main(int argc, char** argv) {
     check->add_option("TRUTH", first)->required();
     check->add_option("REPORT", second)->required();
     check->add_option("LOG", kernel_log);
-    for (auto* verb : {make, run}) {
-        verb->add_option("--nodes", nodes);
-        verb->add_option("--cpus", cpus);
+    auto* migrate = app.add_subcommand("migrate");
+    migrate->add_option("PID", pid)->required();
+    migrate->add_option("TO", to_node)->required();
+    for (auto* verb : {make, run, migrate}) {
+        verb->add_option("--nodes", machine.nodes);
+        verb->add_option("--cpus", machine.cpus);
     }
     CLI11_PARSE(app, argc, argv);
     try {
         if (*make) {
-            const nlohmann::json scenario = drifter::make_scenario(seed, kind, nodes, cpus, balancing);
+            const nlohmann::json scenario = drifter::make_scenario(seed, kind, machine, old_memory);
             std::cout << scenario.dump(1) << "\n";
         } else if (*run) {
             const auto scenario = nlohmann::json::parse(read_text(first)).get<drifter::Scenario>();
-            const nlohmann::json truth = drifter::run_scenario(scenario, nodes, cpus);
+            const nlohmann::json truth = drifter::run_scenario(scenario, machine);
             std::ofstream(second) << truth.dump() << "\n";
+        } else if (*migrate) {
+            return drifter::migrate_process(pid, to_node, machine.nodes);
         } else if (*moved) {
             const auto truth = nlohmann::json::parse(read_text(first)).get<drifter::Truth>();
             for (const auto& worker : truth.workers)
                 if (!worker.orders.empty()) std::cout << worker.worker.name << " (" << worker.tid << ")\n";
         } else {
             const auto truth = nlohmann::json::parse(read_text(first)).get<drifter::Truth>();
+            drifter::Score score;
             const auto wrong = drifter::check_report(truth, nlohmann::json::parse(read_text(second)),
-                                                     kernel_log.empty() ? "" : read_text(kernel_log));
+                                                     kernel_log.empty() ? "" : read_text(kernel_log), score);
             for (const auto& line : wrong) std::cout << line << "\n";
+            std::cout << "score threads " << score.threads << " right " << score.verdicts_right << " unknown "
+                      << score.verdicts_unknown << " causes " << score.causes << " causes_right "
+                      << score.causes_right << " weights " << score.weights << " within_5 "
+                      << score.weights_within_5 << " within_10 " << score.weights_within_10 << " covered "
+                      << score.covered << " kind " << truth.scenario.kind << "\n";
             return wrong.empty() ? 0 : 1;
         }
     } catch (const std::exception& error) {

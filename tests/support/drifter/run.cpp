@@ -1,5 +1,7 @@
+#include "memory.h"
 #include "truth.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -22,20 +24,7 @@ namespace {
 constexpr std::size_t kPage = 4096;
 constexpr std::uint64_t kLogNs = 20'000'000;
 constexpr std::uint64_t kMemoryNs = 50'000'000;
-
-std::uint64_t now_ns(clockid_t clock = CLOCK_MONOTONIC) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-void pin(int tid, int cpu, int cpus) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (int i = 0; i < cpus; ++i)
-        if (cpu < 0 || i == cpu) CPU_SET(i, &set);
-    if (::sched_setaffinity(tid, sizeof set, &set) != 0) throw std::runtime_error("sched_setaffinity failed");
-}
+constexpr std::uint64_t kSleeperMemoryNs = 1'000'000'000;
 
 void write_file(const std::string& path, const std::string& text) {
     std::ofstream file(path);
@@ -71,6 +60,10 @@ private:
 struct Running {
     WorkerTruth truth;
     char* memory = nullptr;
+    std::size_t bytes = 0;
+    std::uint64_t sampled_ns = 0; // when its memory was looked at
+    bool begun = false;
+    std::atomic<bool> ends{false};
     std::atomic<int> tid{0};
     std::atomic<int> state{0}; // 1: ready for the recorder, 2: memory is there
     std::thread thread;
@@ -80,24 +73,28 @@ struct Running {
 std::atomic<bool> g_go{false};
 std::atomic<bool> g_stop{false};
 
-void touch(char* memory, std::size_t begin, std::size_t end) {
-    for (std::size_t at = begin; at < end; at += kPage) {
-        volatile char* byte = memory + at;
-        *byte = static_cast<char>(*byte + 1);
-    }
+// Every cache line: looking at the clock must not be what it mostly does, it is slow in a guest.
+void use(char* memory, std::size_t begin, std::size_t end) {
+    constexpr std::size_t kLine = 64;
+    for (int round = 0; round < 12; ++round)
+        for (std::size_t at = begin; at < end; at += kLine) {
+            volatile char* byte = memory + at;
+            *byte = static_cast<char>(*byte + 1);
+        }
 }
 
 void spin() {
     for (int i = 0; i < 2000; ++i) asm volatile("" ::: "memory");
 }
 
-void work(Running& self, int cpus) {
+void work(Running& self, const Machine& machine) {
     const Worker& worker = self.truth.worker;
     ::prctl(PR_SET_NAME, worker.name.c_str());
-    const std::size_t bytes = static_cast<std::size_t>(worker.memory_kib) * 1024;
-    pin(0, worker.cpu, cpus);
+    const std::size_t bytes = self.bytes;
     self.truth.cpu.reserve(4096);
-    if (worker.memory_before) touch(self.memory, 0, bytes);
+    const bool places = worker.shares_with < 0 && worker.placed_by == "self";
+    if (places && worker.memory_before) place_memory(worker, self.memory, machine);
+    pin(0, worker.cpu, machine.cpus);
     self.tid = static_cast<int>(::syscall(SYS_gettid));
     self.state = 1;
     g_go.wait(false);
@@ -105,7 +102,7 @@ void work(Running& self, int cpus) {
     const std::uint64_t go_ns = now_ns();
     const std::uint64_t go_cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
     self.truth.cpu.push_back({go_ns, go_ns, worker.cpu, go_cpu_ns, go_cpu_ns});
-    if (!worker.memory_before) touch(self.memory, 0, bytes);
+    if (places && !worker.memory_before) touch(self.memory, 0, bytes);
     self.state = 2;
 
     std::uint64_t looked_ns = go_ns;
@@ -113,9 +110,10 @@ void work(Running& self, int cpus) {
     std::uint64_t logged_ns = 0;
     int cpu = worker.cpu;
     std::size_t at = 0;
-    while (!g_stop) {
+    while (!g_stop && !self.ends) {
+        if (worker.sleep_us > 0) ::usleep(static_cast<useconds_t>(worker.sleep_us));
         const std::size_t step = 16 * kPage;
-        if (worker.keeps_touching) touch(self.memory, at, std::min(at + step, bytes));
+        if (worker.keeps_touching) use(self.memory, at, std::min(at + step, bytes));
         else spin();
         at = at + step < bytes ? at + step : 0;
         const std::uint64_t asked_ns = now_ns(); // a move may come between any two of these lines
@@ -135,79 +133,120 @@ void work(Running& self, int cpus) {
     self.truth.cpu.push_back({looked_ns, now_ns(), cpu, end_cpu_ns, looked_cpu_ns});
 }
 
-void sample_memory(Running& worker, int nodes) {
-    const std::size_t pages = static_cast<std::size_t>(worker.truth.worker.memory_kib) / 4;
-    const std::size_t step = std::max<std::size_t>(1, pages / 64);
-    std::vector<void*> addresses;
-    for (std::size_t i = 0; i < pages; i += step) addresses.push_back(worker.memory + i * kPage);
-    std::vector<int> where(addresses.size(), -1);
-    ::syscall(SYS_move_pages, 0, addresses.size(), addresses.data(), nullptr, where.data(), 0);
-    MemorySample sample{now_ns(), std::vector<int>(static_cast<std::size_t>(nodes))};
-    for (const int node : where)
-        if (node >= 0 && node < nodes) ++sample.pages[static_cast<std::size_t>(node)];
-    worker.truth.memory.push_back(std::move(sample));
-}
-
-void carry_out(Running& worker, const Move& move, int cpus) {
+void carry_out(Running& worker, const Move& move, const Machine& machine) {
     const std::uint64_t begin_ns = now_ns();
     if (worker.cpuset) worker.cpuset->set(move.cpu);
-    else pin(worker.tid, move.cpu, cpus);
+    else pin(worker.tid, move.cpu, machine.cpus);
     worker.truth.orders.push_back({begin_ns, now_ns(), move.cpu});
 }
 
-// The mover: orders moves when they are due and looks at the memory in between.
-void conduct(std::vector<std::unique_ptr<Running>>& workers, const Scenario& scenario, int nodes, int cpus) {
-    for (auto& worker : workers)
-        while (worker->state < 2) ::usleep(500);
-    const std::uint64_t begin_ns = now_ns();
-    std::uint64_t memory_ns = 0;
-    std::vector<std::size_t> next(workers.size());
-    for (;;) {
-        const std::uint64_t time_ns = now_ns();
-        const auto elapsed_ms = static_cast<int>((time_ns - begin_ns) / 1'000'000);
-        if (elapsed_ms >= scenario.run_ms) break;
-        for (std::size_t i = 0; i < workers.size(); ++i) {
-            const auto& moves = workers[i]->truth.worker.moves;
-            if (next[i] < moves.size() && elapsed_ms >= moves[next[i]].at_ms)
-                carry_out(*workers[i], moves[next[i]++], cpus);
+// The mover: has threads born and ended, orders moves when they are due, and looks at the memory
+// in between.
+class Conductor {
+public:
+    using Workers = std::vector<std::unique_ptr<Running>>;
+
+    Conductor(Workers& workers, const Scenario& scenario, const Machine& machine)
+        : workers_(workers), scenario_(scenario), machine_(machine), next_move_(workers.size()),
+          next_memory_move_(workers.size()) {}
+
+    void conduct() {
+        for (auto& worker : workers_)
+            while (worker->begun && worker->state < 2) ::usleep(500);
+        const std::uint64_t begin_ns = now_ns();
+        for (;;) {
+            const auto elapsed_ms = static_cast<int>((now_ns() - begin_ns) / 1'000'000);
+            if (elapsed_ms >= scenario_.run_ms) break;
+            for (std::size_t i = 0; i < workers_.size(); ++i) attend(i, elapsed_ms);
+            ::usleep(2000);
         }
-        if (time_ns - memory_ns > kMemoryNs) {
-            for (auto& worker : workers) sample_memory(*worker, nodes);
-            memory_ns = time_ns;
-        }
-        ::usleep(2000);
+        for (auto& worker : workers_)
+            if (worker->begun) look_at_memory(*worker, 0);
     }
+
+private:
+    void attend(std::size_t i, int elapsed_ms) {
+        Running& worker = *workers_[i];
+        const Worker& plan = worker.truth.worker;
+        if (!worker.begun && elapsed_ms >= plan.start_ms) {
+            worker.begun = true;
+            worker.thread = std::thread([&worker, this] { work(worker, machine_); });
+        }
+        if (!worker.begun || worker.state < 2) return;
+        if (plan.end_ms > 0 && elapsed_ms >= plan.end_ms) worker.ends = true;
+        if (next_move_[i] < plan.moves.size() && elapsed_ms >= plan.moves[next_move_[i]].at_ms)
+            carry_out(worker, plan.moves[next_move_[i]++], machine_);
+        if (next_memory_move_[i] < plan.memory_moves.size() &&
+            elapsed_ms >= plan.memory_moves[next_memory_move_[i]].at_ms)
+            move_memory_of(worker, plan.memory_moves[next_memory_move_[i]++]);
+        look_at_memory(worker, plan.sleep_us > 0 ? kSleeperMemoryNs : kMemoryNs);
+    }
+
+    void move_memory_of(Running& worker, const MemoryMove& move) {
+        for (auto& each : workers_) look_at_memory(*each, 0);
+        const std::uint64_t begin_ns = now_ns();
+        move_memory(move, worker.memory, worker.bytes, machine_);
+        const Order order{begin_ns, now_ns(), move.cpu};
+        for (auto& each : workers_) {
+            if (each->memory == worker.memory || move.how == "migrate_pages" || move.how == "cpuset")
+                each->truth.memory_orders.push_back(order);
+            look_at_memory(*each, 0);
+        }
+    }
+
+    void look_at_memory(Running& worker, std::uint64_t period_ns) {
+        const std::uint64_t time_ns = now_ns();
+        if (time_ns - worker.sampled_ns < period_ns) return;
+        worker.sampled_ns = time_ns;
+        worker.truth.memory.push_back(sample_memory(worker.memory, worker.bytes, machine_.nodes));
+    }
+
+    Workers& workers_;
+    const Scenario& scenario_;
+    const Machine& machine_;
+    std::vector<std::size_t> next_move_;
+    std::vector<std::size_t> next_memory_move_;
+};
+
+// Gets the worker its memory and, unless it is to be born later, starts it.
+void begin(Running& worker, const Machine& machine, const std::vector<std::unique_ptr<Running>>& others) {
+    const Worker& plan = worker.truth.worker;
+    worker.bytes = static_cast<std::size_t>(plan.memory_kib) * 1024;
+    if (plan.shares_with >= 0) worker.memory = others[static_cast<std::size_t>(plan.shares_with)]->memory;
+    else worker.memory = allocate_memory(plan, machine);
+    if (plan.placed_by == "pool") std::thread([&] { place_memory(plan, worker.memory, machine); }).join();
+    if (plan.start_ms > 0) return;
+    worker.begun = true;
+    worker.thread = std::thread([&worker, &machine] { work(worker, machine); });
+    while (worker.state < 1) ::usleep(500);
 }
 
 } // namespace
 
-Truth run_scenario(const Scenario& scenario, int nodes, int cpus) {
+Truth run_scenario(const Scenario& scenario, const Machine& machine) {
     Truth truth;
     truth.scenario = scenario;
     truth.pid = ::getpid();
     truth.mover_tid = static_cast<int>(::syscall(SYS_gettid));
-    truth.nodes = nodes;
-    truth.cpus = cpus;
+    truth.nodes = machine.nodes;
+    truth.cpus = machine.cpus;
 
     // A stack in one huge page would be 512 pages of memory that nobody here reckons with.
-    ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    const auto uses = [&](auto is_so) { return std::ranges::any_of(scenario.workers, is_so); };
+    if (!uses([](const Worker& worker) { return worker.memory == "thp"; }))
+        ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    if (uses([](const Worker& worker) {
+            return worker.by == "cpuset" ||
+                   (!worker.memory_moves.empty() && worker.memory_moves[0].how == "cpuset");
+        }))
+        ThreadCpuset::adopt_process();
     std::vector<std::unique_ptr<Running>> workers;
-    bool adopted = false;
     for (const Worker& plan : scenario.workers) {
         auto worker = std::make_unique<Running>();
         worker->truth.worker = plan;
-        const std::size_t bytes = static_cast<std::size_t>(plan.memory_kib) * 1024;
-        void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED) throw std::runtime_error("mmap failed");
-        ::madvise(memory, bytes, MADV_NOHUGEPAGE);
-        worker->memory = static_cast<char*>(memory);
-        Running* self = worker.get();
-        worker->thread = std::thread([self, cpus] { work(*self, cpus); });
-        while (worker->state < 1) ::usleep(500);
+        begin(*worker, machine, workers);
         if (plan.by == "cpuset") {
-            if (!adopted) ThreadCpuset::adopt_process();
-            adopted = true;
-            pin(worker->tid, -1, cpus); // from here on its cpuset alone holds it
+            pin(worker->tid, -1, machine.cpus); // from here on its cpuset alone holds it
             worker->cpuset = std::make_unique<ThreadCpuset>(plan.name, worker->tid, plan.cpu);
         }
         workers.push_back(std::move(worker));
@@ -222,10 +261,10 @@ Truth run_scenario(const Scenario& scenario, int nodes, int cpus) {
 
     g_go = true;
     g_go.notify_all();
-    conduct(workers, scenario, nodes, cpus);
+    Conductor(workers, scenario, machine).conduct();
     g_stop = true;
     for (auto& worker : workers) {
-        worker->thread.join();
+        if (worker->thread.joinable()) worker->thread.join();
         worker->truth.tid = worker->tid;
         truth.workers.push_back(worker->truth);
     }

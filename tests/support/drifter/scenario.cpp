@@ -1,6 +1,9 @@
 #include "scenario.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -28,38 +31,164 @@ std::vector<int> shuffled_cpus(int cpus, Dice& dice) {
     return order;
 }
 
-int cpu_on_another_node(int cpu, int nodes, int cpus, Dice& dice) {
-    const int per_node = cpus / nodes;
+int cpu_on_another_node(int cpu, const Machine& machine, Dice& dice) {
+    const int per_node = machine.cpus / machine.nodes;
     int other = cpu;
-    while (other / per_node == cpu / per_node) other = dice.between(0, cpus - 1);
+    while (other / per_node == cpu / per_node) other = dice.between(0, machine.cpus - 1);
     return other;
 }
 
+// Off its node at a time, and perhaps back.
+void add_moves(Worker& worker, const Machine& machine, Dice& dice) {
+    const int at_ms = dice.between(700, 1200);
+    worker.moves.push_back({at_ms, cpu_on_another_node(worker.cpu, machine, dice)});
+    if (dice.chance(40)) worker.moves.push_back({at_ms + dice.between(700, 1000), worker.cpu});
+}
+
+Worker make_worker(int number, int cpu, Dice& dice) {
+    Worker worker;
+    worker.name = "worker-" + std::to_string(number);
+    worker.cpu = cpu;
+    worker.memory_kib = 1024 * dice.between(2, 6);
+    return worker;
+}
+
 // Threads that are moved off their node, some back again, some never.
-void add_moved_workers(Scenario& scenario, const std::string& by, int nodes, int cpus, bool balancing,
-                       Dice& dice) {
-    const auto order = shuffled_cpus(cpus, dice);
-    const int count = dice.between(2, std::min(cpus, 4));
+void add_moved_workers(Scenario& scenario, const std::string& by, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    const int count = dice.between(2, std::min(machine.cpus, 4));
     for (int i = 0; i < count; ++i) {
-        Worker worker;
-        worker.name = "worker-" + std::to_string(i);
-        worker.cpu = order[static_cast<std::size_t>(i)];
-        worker.memory_kib = 1024 * dice.between(2, 6);
-        worker.memory_before = balancing && dice.chance(60);
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        worker.memory_before = machine.balancing && dice.chance(60);
         worker.by = by;
-        if (i == 0 || dice.chance(50)) {
-            const int at_ms = dice.between(700, 1200);
-            worker.moves.push_back({at_ms, cpu_on_another_node(worker.cpu, nodes, cpus, dice)});
-            if (dice.chance(40)) worker.moves.push_back({at_ms + dice.between(700, 1000), worker.cpu});
-        }
+        if (i == 0 || dice.chance(50)) add_moves(worker, machine, dice);
+        scenario.workers.push_back(worker);
+    }
+}
+
+// Memory another thread has touched: right where they run, or on another node, and then they move.
+void add_pool(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < dice.between(2, std::min(machine.cpus, 4)); ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        worker.placed_by = "pool";
+        const bool elsewhere = dice.chance(50);
+        worker.parts = {
+            {elsewhere ? cpu_on_another_node(worker.cpu, machine, dice) : worker.cpu, worker.memory_kib}};
+        if (!elsewhere && dice.chance(60)) add_moves(worker, machine, dice);
+        scenario.workers.push_back(worker);
+    }
+}
+
+// Two threads of two nodes on the same shared memory.
+void add_shared(Scenario& scenario, const Machine& machine, Dice& dice) {
+    Worker owner = make_worker(0, dice.between(0, machine.cpus - 1), dice);
+    owner.memory = "shared";
+    Worker guest = make_worker(1, cpu_on_another_node(owner.cpu, machine, dice), dice);
+    guest.memory = "shared";
+    guest.memory_kib = owner.memory_kib;
+    guest.shares_with = 0;
+    if (dice.chance(50)) add_moves(owner, machine, dice);
+    scenario.workers = {owner, guest};
+}
+
+void add_huge(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    const std::string memory = dice.chance(50) ? "hugetlb" : "thp";
+    for (int i = 0; i < 2; ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        worker.memory = memory;
+        worker.memory_kib = 2048 * dice.between(2, 3);
+        if (i == 0 || dice.chance(50)) add_moves(worker, machine, dice);
+        scenario.workers.push_back(worker);
+    }
+}
+
+// Interleaved over all nodes, or bound to one of them.
+void add_policy(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < 2; ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        worker.policy = i == 0 ? "interleave" : "bind";
+        worker.parts = {{dice.between(0, machine.cpus - 1), worker.memory_kib}};
+        scenario.workers.push_back(worker);
+    }
+}
+
+// Half of it here and half there; and three quarters here, which is a home still.
+void add_split(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < 2; ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        worker.memory_kib = 4096;
+        const int there_kib = i == 0 ? 2048 : 768;
+        worker.parts = {{worker.cpu, worker.memory_kib - there_kib},
+                        {cpu_on_another_node(worker.cpu, machine, dice), there_kib}};
+        if (i == 1 && dice.chance(60)) add_moves(worker, machine, dice);
+        scenario.workers.push_back(worker);
+    }
+}
+
+// The threads stay, their memory is moved away.
+void add_deserted(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const char* const kHows[] = {"move_pages", "mbind", "migrate_pages", "cpuset"};
+    const std::string how = kHows[dice.between(0, 3)];
+    const bool of_all = how == "migrate_pages" || how == "cpuset";
+    const int cpu = dice.between(0, machine.cpus - 1);
+    const int to = cpu_on_another_node(cpu, machine, dice);
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < 3; ++i) {
+        Worker worker = make_worker(i, i == 0 ? cpu : order[static_cast<std::size_t>(i)], dice);
+        if (i == 0 || (!of_all && dice.chance(30)))
+            worker.memory_moves.push_back(
+                {dice.between(900, 1500), how, i == 0 ? to : cpu_on_another_node(worker.cpu, machine, dice)});
+        scenario.workers.push_back(worker);
+    }
+}
+
+void add_pingpong(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < 2; ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        const int away = cpu_on_another_node(worker.cpu, machine, dice);
+        if (i == 0)
+            for (int n = 0; n < dice.between(5, 8); ++n)
+                worker.moves.push_back({600 + n * 400, n % 2 == 0 ? away : worker.cpu});
+        scenario.workers.push_back(worker);
+    }
+}
+
+// Threads that are born and end while it is recorded, on memory that was there before.
+void add_churn(Scenario& scenario, const Machine& machine, Dice& dice) {
+    for (int i = 0; i < 6; ++i) {
+        Worker worker = make_worker(i, dice.between(0, machine.cpus - 1), dice);
+        worker.placed_by = "pool";
+        worker.memory_kib = 1024;
+        worker.parts = {{dice.chance(50) ? cpu_on_another_node(worker.cpu, machine, dice) : worker.cpu,
+                         worker.memory_kib}};
+        worker.start_ms = i == 0 ? 0 : 400 * i;
+        worker.end_ms = i == 5 ? 0 : worker.start_ms + dice.between(1000, 1800);
+        scenario.workers.push_back(worker);
+    }
+}
+
+// A few busy threads among 500.
+void add_many(Scenario& scenario, const Machine& machine, Dice& dice) {
+    add_moved_workers(scenario, "affinity", machine, dice);
+    while (scenario.workers.size() < 500) {
+        Worker worker;
+        worker.name = "sleeper-" + std::to_string(scenario.workers.size());
+        worker.cpu = dice.between(0, machine.cpus - 1);
+        worker.memory_kib = 16;
+        worker.sleep_us = 400000;
         scenario.workers.push_back(worker);
     }
 }
 
 // One thread may go anywhere; its CPU and its node get crowded, so that the balancer moves it.
-void add_crowd(Scenario& scenario, int nodes, int cpus, Dice& dice) {
-    const int per_node = cpus / nodes;
-    const int node = dice.between(0, nodes - 1);
+void add_crowd(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const int per_node = machine.cpus / machine.nodes;
+    const int node = dice.between(0, machine.nodes - 1);
     Worker free;
     free.name = "free";
     free.cpu = node * per_node;
@@ -80,9 +209,9 @@ void add_crowd(Scenario& scenario, int nodes, int cpus, Dice& dice) {
 
 // Threads displaced from old memory, and then all free: NUMA balancing sorts them out, swapping
 // some that had nothing to win.
-void add_displaced(Scenario& scenario, int nodes, int cpus, Dice& dice) {
-    const auto order = shuffled_cpus(cpus, dice);
-    for (int i = 0; i < cpus; ++i) {
+void add_displaced(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < machine.cpus; ++i) {
         Worker worker;
         worker.name = "free-" + std::to_string(i);
         worker.cpu = order[static_cast<std::size_t>(i)];
@@ -91,7 +220,7 @@ void add_displaced(Scenario& scenario, int nodes, int cpus, Dice& dice) {
         worker.memory_before = worker.keeps_touching;
         worker.by = "affinity";
         if (worker.keeps_touching) {
-            worker.moves.push_back({400, cpu_on_another_node(worker.cpu, nodes, cpus, dice)});
+            worker.moves.push_back({400, cpu_on_another_node(worker.cpu, machine, dice)});
             worker.moves.push_back({450, -1});
         } else worker.moves.push_back({450, -1});
         scenario.workers.push_back(worker);
@@ -99,8 +228,8 @@ void add_displaced(Scenario& scenario, int nodes, int cpus, Dice& dice) {
 }
 
 // The story of scripts/demo: four workers, one is moved away for good, one comes back.
-void add_demo(Scenario& scenario, int nodes, int cpus) {
-    const int per_node = cpus / nodes;
+void add_demo(Scenario& scenario, const Machine& machine) {
+    const int per_node = machine.cpus / machine.nodes;
     for (int i = 0; i < 4; ++i) {
         Worker worker;
         worker.name = "worker-" + std::to_string(i);
@@ -114,24 +243,40 @@ void add_demo(Scenario& scenario, int nodes, int cpus) {
 
 } // namespace
 
-Scenario make_scenario(std::uint64_t seed, const std::string& kind, int nodes, int cpus, bool balancing) {
-    Dice dice(seed * 7919 + static_cast<std::uint64_t>(nodes) * 31 + (balancing ? 1 : 0));
-    std::string chosen = kind;
-    if (chosen.empty()) {
-        const int roll = dice.between(1, 100);
-        chosen = roll <= 45 ? "affinity" : roll <= 75 ? "cpuset" : balancing ? "numa" : "load";
-    }
+Scenario make_scenario(std::uint64_t seed, const std::string& kind, const Machine& machine, bool old_memory) {
+    Dice dice(seed * 7919 + static_cast<std::uint64_t>(machine.nodes) * 31 + (machine.balancing ? 1 : 0));
+    const std::map<std::string, std::function<void(Scenario&, const Machine&, Dice&)>> kOld = {
+        {"pool", add_pool},         {"shared", add_shared}, {"huge", add_huge},
+        {"policy", add_policy},     {"split", add_split},   {"deserted", add_deserted},
+        {"pingpong", add_pingpong}, {"churn", add_churn},   {"many", add_many}};
     Scenario scenario;
     scenario.seed = seed;
-    scenario.run_ms = 2600;
-    if (chosen == "demo") {
+    scenario.kind = kind;
+    if (scenario.kind.empty()) {
+        const int roll = dice.between(1, 100);
+        scenario.kind = roll <= 45 ? "affinity" : roll <= 75 ? "cpuset" : machine.balancing ? "numa" : "load";
+        // Every third is of the plain kinds; the others take turns.
+        if (old_memory && seed % 3 != 0)
+            scenario.kind =
+                std::next(kOld.begin(), static_cast<std::ptrdiff_t>((seed - seed / 3) % kOld.size()))->first;
+    }
+    scenario.run_ms = old_memory ? 5600 : 2600;
+    if (scenario.kind == "demo") {
         scenario.run_ms = 4000;
-        add_demo(scenario, nodes, cpus);
-    } else if (chosen == "load") add_crowd(scenario, nodes, cpus, dice);
-    else if (chosen == "numa") {
+        add_demo(scenario, machine);
+    } else if (scenario.kind == "load") add_crowd(scenario, machine, dice);
+    else if (scenario.kind == "numa") {
         scenario.run_ms = 6000;
-        add_displaced(scenario, nodes, cpus, dice);
-    } else add_moved_workers(scenario, chosen, nodes, cpus, balancing, dice);
+        add_displaced(scenario, machine, dice);
+    } else if (const auto maker = kOld.find(scenario.kind); maker != kOld.end())
+        maker->second(scenario, machine, dice);
+    else add_moved_workers(scenario, scenario.kind, machine, dice);
+    for (Worker& worker : scenario.workers) {
+        worker.memory_before |= old_memory;
+        if (worker.shares_with >= 0)
+            worker.parts = scenario.workers[static_cast<std::size_t>(worker.shares_with)].parts;
+        if (worker.parts.empty()) worker.parts = {{worker.cpu, worker.memory_kib}};
+    }
     return scenario;
 }
 

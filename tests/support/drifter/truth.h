@@ -5,6 +5,7 @@
 #include "scenario.h"
 
 #include <cstdint>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -41,6 +42,7 @@ struct WorkerTruth {
     std::vector<CpuSample> cpu;
     std::vector<MemorySample> memory;
     std::vector<Order> orders;
+    std::vector<Order> memory_orders;
 };
 
 struct Truth {
@@ -55,17 +57,30 @@ struct Truth {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CpuSample, before_ns, time_ns, cpu, cpu_ns, before_cpu_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MemorySample, time_ns, pages)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, begin_ns, end_ns, cpu)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WorkerTruth, worker, tid, cpu, memory, orders)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WorkerTruth, worker, tid, cpu, memory, orders, memory_orders)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Truth, scenario, pid, mover_tid, nodes, cpus, workers)
 
 // Runs the scenario: prints "ready PID", waits for SIGUSR1, works, returns what happened.
-Truth run_scenario(const Scenario& scenario, int nodes, int cpus);
+Truth run_scenario(const Scenario& scenario, const Machine& machine);
+
+// How well a report does, over the threads that can be judged.
+struct Score {
+    int threads = 0; // that used 100 ms of CPU time or more
+    int verdicts_right = 0;
+    int verdicts_unknown = 0; // where it is another
+    int causes = 0;
+    int causes_right = 0;
+    int weights = 0; // threads whose profile can be compared at the end
+    int weights_within_5 = 0;
+    int weights_within_10 = 0; // or better
+    int covered = 0;           // … by the stated interval
+};
 
 // Holds a report (numadrift.report/1) against the truth. `kernel_log`: lines of tracefs with
 // sched_migrate_task, sched_move_numa and sched_swap_numa: what the kernel says without us. It
 // knows of stays that a worker spent in the kernel and never saw. Answers what is wrong, a line each; empty
 // if nothing.
 std::vector<std::string> check_report(const Truth& truth, const nlohmann::json& report,
-                                      const std::string& kernel_log);
+                                      const std::string& kernel_log, Score& score);
 
 } // namespace drifter

@@ -163,7 +163,7 @@ TEST_CASE("a thread that ran at home and then away drifted, though its move was 
                             .end()
                             .report();
     CHECK(thread(report, 7).verdict == Verdict::drifted);
-    CHECK(thread(report, 7).locality.away.at(0).opening == Opening::neither);
+    CHECK(thread(report, 7).locality.away.at(0).opening == Opening::cpu_move);
     CHECK(report.drifted == 1);
 }
 
