@@ -82,6 +82,7 @@ struct mm_struct {
 
 struct super_block {
 	unsigned char s_blocksize_bits;
+	unsigned long s_magic;
 };
 
 struct inode {
@@ -90,6 +91,28 @@ struct inode {
 
 struct file {
 	struct inode *f_inode;
+};
+
+struct rb_node {
+	unsigned long __rb_parent_color;
+};
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
+struct shared_policy {
+	struct rb_root root;
+};
+
+struct sp_node {
+	struct rb_node nd;
+	struct mempolicy *policy;
+};
+
+struct shmem_inode_info {
+	struct shared_policy policy;
+	struct inode vfs_inode;
 };
 
 struct vm_area_struct {
@@ -160,6 +183,7 @@ enum migrate_reason {
 	MR_DAMON,	 /* from 6.11 */
 };
 
+#define TMPFS_MAGIC 0x01021994
 #define TASK_WAKING 0x0200 /* include/linux/sched.h, all kernels from 5.10 */
 #define VM_SHARED 0x8
 #define ___GFP_MOVABLE 0x08 /* include/linux/gfp_types.h: bit 3 on 5.10 to 7.2 */

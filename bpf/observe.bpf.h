@@ -217,13 +217,12 @@ static __always_inline u32 folio_pages(struct folio *folio, u64 flags)
 	return folio->_nr_pages;
 }
 
-/* The nodes a memory policy names, the first 64. */
+/* The nodes a memory policy names, the first 64. Up to 5.13 they are in a union whose first member
+ * the verifier takes for all of it: there only probe_read sees them (0 without). */
 static __always_inline u64 policy_nodes(struct mempolicy *policy)
 {
-	struct mempolicy___v5_10 *old = (void *)policy;
-
-	if (bpf_core_field_exists(old->v))
-		return old->v.nodes.bits[0];
+	if (bpf_core_field_exists(((struct mempolicy___v5_10 *)0)->v))
+		return 0;
 	return policy->nodes.bits[0];
 }
 

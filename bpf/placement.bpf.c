@@ -58,7 +58,34 @@ int each_numa_faults(struct bpf_iter__task *ctx)
 /* Only the process whose turn it is: written by user space before it reads. */
 SEC(".data.policy") pid_t policy_pid;
 
-/* Mappings with a policy of their own; the leader's, as all threads share them. */
+/*
+ * The policy of a shared memory object (mm/shmem.c, struct shmem_inode_info::policy): it holds for
+ * all processes that map it, whoever set it. The root of its tree stands for the whole; an object
+ * with several is told by that one. Its address is reckoned, not followed: hence probe_read.
+ */
+static __always_inline struct mempolicy *shared_policy(struct vm_area_struct *vma)
+{
+	struct inode *inode = vma->vm_file ? vma->vm_file->f_inode : NULL;
+	struct mempolicy *policy = NULL;
+	struct rb_node *root = NULL;
+	void *info;
+
+	if (!inode || inode->i_sb->s_magic != TMPFS_MAGIC)
+		return NULL;
+	info = (void *)inode - bpf_core_field_offset(struct shmem_inode_info, vfs_inode);
+	if (bpf_probe_read_kernel(
+		&root, sizeof(root),
+		info + bpf_core_field_offset(struct shmem_inode_info, policy.root.rb_node)) ||
+	    !root)
+		return NULL;
+	bpf_probe_read_kernel(&policy, sizeof(policy),
+			      (void *)root - bpf_core_field_offset(struct sp_node, nd) +
+				  bpf_core_field_offset(struct sp_node, policy));
+	return policy;
+}
+
+/* Mappings with a policy of their own or of the object they map; the leader's, as all threads share
+ * them. */
 SEC("iter/task_vma")
 int each_policy(struct bpf_iter__task_vma *ctx)
 {
@@ -66,17 +93,31 @@ int each_policy(struct bpf_iter__task_vma *ctx)
 	struct vm_area_struct *vma = ctx->vma;
 	struct nd_vma_row row = {};
 	struct mempolicy *policy;
+	unsigned short mode = 0;
 
 	if (!task || !vma || task->tgid != policy_pid || task->pid != task->tgid)
 		return 0;
 	policy = vma->vm_policy;
-	if (!policy)
-		return 0;
+	if (policy) {
+		mode = policy->mode;
+		row.policy_nodes = policy_nodes(policy);
+	} else {
+		policy = shared_policy(vma);
+		if (!policy)
+			return 0;
+		row.shared = 1;
+		if (bpf_core_field_exists(((struct mempolicy___v5_10 *)0)->v))
+			bpf_core_read(&row.policy_nodes, sizeof(row.policy_nodes),
+				      &((struct mempolicy___v5_10 *)policy)->v.nodes.bits[0]);
+		else
+			bpf_core_read(&row.policy_nodes, sizeof(row.policy_nodes),
+				      &policy->nodes.bits[0]);
+		bpf_core_read(&mode, sizeof(mode), &policy->mode);
+	}
 	row.begin = vma->vm_start;
 	row.end = vma->vm_end;
 	row.pid = task->tgid;
-	row.policy = policy->mode;
-	row.policy_nodes = policy_nodes(policy);
+	row.policy = mode;
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }

@@ -64,10 +64,20 @@ static __always_inline void sample_kernel(struct nd_sample *sample, struct sampl
 
 		sample->user_sp = from->sp;
 		if ((s64)from->orig_ax < 0) {
+			struct thread_state *state = thread_state(sample->tid);
+			u64 fault_address = state ? state->fault_address : 0;
+			u64 fault_ip = state ? state->fault_ip : 0;
+			u8 fault_is_kernel = state ? state->fault_is_kernel : 0;
+
 			sample->where = ND_SAMPLED_FAULT;
 			sample->ip = from->ip;
 			ND_REGISTERS(COPY_REGISTER)
 			READ_CODE(sample, bpf_probe_read_user);
+			if (state) { /* reading may have faulted itself: first_touch_tp.bpf.c */
+				state->fault_address = fault_address;
+				state->fault_ip = fault_ip;
+				state->fault_is_kernel = fault_is_kernel;
+			}
 			return;
 		}
 	}

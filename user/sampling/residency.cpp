@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kFirstRound = 24; // pages of every stratum, to learn how mixed it is
+constexpr std::size_t kCensus = 64;     // a stratum no larger is asked for whole
 constexpr double kDeviations = 1.96;    // for 95 %
 
 struct Range {
@@ -59,7 +60,7 @@ ResidencySurvey::ResidencySurvey(const Mappings& mappings, const std::vector<Pol
 
 void ResidencySurvey::plan_first_round() {
     for (Stratum& stratum : strata_)
-        stratum.wanted = static_cast<std::size_t>(std::min<std::uint64_t>(stratum.pages, kFirstRound));
+        stratum.wanted = stratum.pages <= kCensus ? static_cast<std::size_t>(stratum.pages) : kFirstRound;
 }
 
 // Neyman's allocation: more where a stratum is large and its answers differ.
@@ -93,7 +94,7 @@ void ResidencySurvey::plan_second_round() {
 // A page of the stratum: all of them in order where all are wanted, else at random.
 std::uint64_t ResidencySurvey::draw(Stratum& stratum) {
     const std::size_t drawn = stratum.drawn++;
-    std::uint64_t page = stratum.pages <= kFirstRound ? drawn : random_() % stratum.pages;
+    std::uint64_t page = stratum.pages <= kCensus ? drawn : random_() % stratum.pages;
     for (const Piece& piece : stratum.pieces) {
         if (page < piece.pages) return piece.begin + page * kPage;
         page -= piece.pages;
@@ -141,10 +142,10 @@ std::vector<Residency> ResidencySurvey::result(std::uint64_t rss_pages) const {
             const auto asked = static_cast<double>(stratum.asked);
             const auto pages = static_cast<double>(stratum.pages);
             const double cautious = (count + 2) / (asked + 4); // Agresti and Coull
-            const double rest = pages > asked ? (pages - asked) / std::max(1.0, pages - 1) : 0;
+            const double rest = stratum.pages <= kCensus ? 0 : 1; // drawn with replacement
             sum.pages += pages * count / asked;
             sum.variance += pages * pages * cautious * (1 - cautious) / asked * rest;
-            sum.seen += stratum.pages <= kFirstRound ? count : std::min(count, 1.0);
+            sum.seen += stratum.pages <= kCensus ? count : std::min(count, 1.0);
         }
     const double cap = rss_pages > 0 ? static_cast<double>(rss_pages) : 9e18;
     std::vector<Residency> rows;

@@ -1,5 +1,6 @@
 #include "sampling/sampler.h"
 
+#include "sampling/survey.h"
 #include "util/file.h"
 
 #include <algorithm>
@@ -12,12 +13,6 @@ constexpr std::uint64_t kPageMask = ~std::uint64_t{4095};
 constexpr std::size_t kMostWaiting = 1024;
 // An address outside all known mappings: they have changed. How soon they are read again.
 constexpr std::uint64_t kReadAgainNs = 200'000'000;
-
-std::uint64_t rss_pages(const std::string& root, Pid pid) {
-    const std::string statm = read_line(fmt::format("{}/proc/{}/statm", root, raw(pid)));
-    const auto space = statm.find(' ');
-    return space == std::string::npos ? 0 : std::strtoull(statm.c_str() + space, nullptr, 10);
-}
 
 } // namespace
 

@@ -44,6 +44,7 @@ void Timeline::move_samples(Pid pid, std::uint64_t address, Node to, std::uint64
     const auto page = process->second.find(address / kPageBytes);
     if (page == process->second.end() || page->second.node == to) return;
     page->second.node = to;
+    page->second.since_ns = time_ns;
     for (const auto& [track, sample] : page->second.samples)
         tracks_[track].samples.moved(sample, time_ns, to);
 }
@@ -56,16 +57,16 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     const Pid pid{event.pid};
     const auto map = pages_.find(pid);
     const Page known = map == pages_.end() ? Page{} : map->second.get(fields.address);
-    const std::uint64_t since_ns = known.node == node ? known.since_ns : 0;
     move_samples(pid, fields.address, node, now_ns);
+    SampledPage& page = sampled_[pid][fields.address / kPageBytes];
+    page.node = node;
+    const std::uint64_t since_ns = std::max(known.node == node ? known.since_ns : 0, page.since_ns);
 
     ThreadTrack& track = tracks_[*index];
     const bool is_exact = fields.how == ND_SAMPLE_exact;
     const std::uint32_t sample =
         track.samples.add(now_ns, node, since_ns, is_exact ? SampleLog::kExact : SampleLog::kBase);
     ++(is_exact ? track.samples_exact : track.samples_base);
-    SampledPage& page = sampled_[pid][fields.address / kPageBytes];
-    page.node = node;
     page.samples.emplace_back(*index, sample);
 }
 

@@ -167,6 +167,7 @@ private:
     // A page that samples found a thread using, and which samples those are.
     struct SampledPage {
         Node node = kNoNode;
+        std::uint64_t since_ns = 0; // when it came there; 0: before the trace
         std::vector<std::pair<std::uint32_t, std::uint32_t>> samples; // track, sample
     };
 

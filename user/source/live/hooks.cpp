@@ -186,7 +186,8 @@ Choice choose(const Excluded& excluded) {
 
 Choice choose_policies(const Excluded& excluded) {
     Choice choice;
-    choice.sources.push_back(choose_source("policy", excluded, choice));
+    for (const char* source : {"runtime", "policy"}) // threads have policies too
+        choice.sources.push_back(choose_source(source, excluded, choice));
     return choice;
 }
 

@@ -1,0 +1,206 @@
+#include "sampling/sampler.h"
+
+#include "temporary.h"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <fstream>
+#include <set>
+
+using namespace numadrift;
+using namespace numadrift::sampling;
+
+namespace {
+
+constexpr std::uint64_t kData = 0x7f0000001000;
+constexpr std::uint64_t kMs = 1'000'000;
+
+// A process 100 with one data mapping of 16 MiB, on a tree of files; pages are on node 0, the upper
+// half on node 1. Time stands still but for what the test adds.
+struct World {
+    test::Tree tree;
+    std::uint64_t now_ns = 1'000'000'000;
+    std::uint64_t ask_takes_ns = 0;
+    int error = 0;
+    std::vector<std::size_t> asked; // pages of each question
+
+    World() {
+        tree.file("/proc/100/maps", "7f0000001000-7f0001001000 rw-p 00000000 00:00 0 \n");
+        tree.file("/proc/100/statm", "5000 4096 10 1 0 100 0\n");
+    }
+    PageQuery query() {
+        return PageQuery(
+            [this](Pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
+                asked.push_back(addresses.size());
+                now_ns += ask_takes_ns;
+                for (std::size_t i = 0; i < addresses.size(); ++i)
+                    status[i] = addresses[i] < kData + (8 << 20) ? 0 : 1;
+                return error;
+            },
+            [this] { return now_ns; });
+    }
+    Sampler sampler() { return Sampler({tree.root(), {}}, query()); }
+};
+
+// mov ecx, [rdi] at ip.
+RawSample load_of(std::uint64_t address, std::uint32_t tid = 7) {
+    RawSample sample;
+    sample.time_ns = 1'000'000'000;
+    sample.pid = 100;
+    sample.tid = tid;
+    sample.ip = 0x400000;
+    sample.registers[5] = address;
+    sample.code_bytes = 3;
+    sample.code = {0x8b, 0x0f, 0xc3};
+    return sample;
+}
+
+template <class Payload> std::vector<Event> only(const std::vector<Event>& events) {
+    std::vector<Event> found;
+    std::ranges::copy_if(events, std::back_inserter(found),
+                         [](const Event& event) { return std::holds_alternative<Payload>(event.payload); });
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("a sample becomes an event with the node of its page") {
+    World world;
+    Sampler sampler = world.sampler();
+    sampler.take(load_of(kData + 0x2345));
+    sampler.take(load_of(kData + (9 << 20), 8));
+    std::vector<Event> events;
+    sampler.pass(world.now_ns, events);
+    REQUIRE(events.size() == 2);
+    CHECK(events[0].tid == 7);
+    CHECK(std::get<AccessSample>(events[0].payload) ==
+          AccessSample{(kData + 0x2345) & ~std::uint64_t{4095}, 0, ND_SAMPLE_exact});
+    CHECK(std::get<AccessSample>(events[1].payload).node == 1);
+}
+
+TEST_CASE("samples of one page are one question") {
+    World world;
+    Sampler sampler = world.sampler();
+    for (int i = 0; i < 100; ++i) sampler.take(load_of(kData + static_cast<std::uint64_t>(i)));
+    std::vector<Event> events;
+    sampler.pass(world.now_ns, events);
+    CHECK(events.size() == 100);
+    CHECK(world.asked == std::vector<std::size_t>{1});
+}
+
+TEST_CASE("what is no data is counted, not asked for") {
+    World world;
+    Sampler sampler = world.sampler();
+    sampler.take(load_of(0x10000000)); // mapped nowhere
+    std::vector<Event> events;
+    sampler.pass(world.now_ns, events);
+    CHECK(events.empty());
+    CHECK(world.asked.empty());
+    sampler.tell_counts(world.now_ns, events);
+    REQUIRE(events.size() == 1);
+    CHECK(std::get<Sampling>(events[0].payload) == Sampling{1, 0, 1, 0, 0, 0});
+}
+
+TEST_CASE("more samples than may be asked for are thinned out evenly and counted") {
+    World world;
+    Sampler sampler = world.sampler();
+    for (std::uint64_t i = 0; i < 1500; ++i) sampler.take(load_of(kData + i * 4096, i % 2 == 0 ? 7 : 8));
+    std::vector<Event> events;
+    for (int pass = 0; pass < 20; ++pass) sampler.pass(world.now_ns += 20 * kMs, events);
+    sampler.tell_counts(world.now_ns, events);
+    std::uint32_t taken = 0;
+    std::uint32_t unasked = 0;
+    for (const Event& event : only<Sampling>(events)) {
+        taken += std::get<Sampling>(event.payload).taken;
+        unasked += std::get<Sampling>(event.payload).unasked;
+    }
+    CHECK(taken == 1500);
+    CHECK(unasked > 0);
+    CHECK(only<AccessSample>(events).size() + unasked == 1500);
+    CHECK(std::ranges::max(world.asked) <= PageQuery::kMostPages);
+}
+
+TEST_CASE("questions that take long become smaller, and wait for their share of time") {
+    World world;
+    world.ask_takes_ns = 3 * kMs; // the mmap lock is contended
+    Sampler sampler = world.sampler();
+    std::vector<Event> events;
+    for (int pass = 0; pass < 200; ++pass) {
+        for (std::uint64_t i = 0; i < 300; ++i)
+            sampler.take(load_of(kData + (i + static_cast<std::uint64_t>(pass)) % 4096 * 4096));
+        sampler.pass(world.now_ns += 20 * kMs, events);
+    }
+    CHECK(world.asked.back() == PageQuery::kFewestPages);
+    // 4.6 s have gone by: one per cent of it, and the 5 ms to begin with.
+    CHECK(sampler.query_ns() <= 60 * kMs);
+}
+
+TEST_CASE("a process that is gone leaves nothing waiting") {
+    World world;
+    world.error = ESRCH;
+    Sampler sampler = world.sampler();
+    sampler.take(load_of(kData));
+    std::vector<Event> events;
+    sampler.pass(world.now_ns, events);
+    CHECK(events.empty());
+    sampler.forget(Pid{100});
+    sampler.pass(world.now_ns += 20 * kMs, events);
+    CHECK(world.asked.size() == 1);
+}
+
+TEST_CASE("a survey tells residency with bounds that hold the truth") {
+    World world;
+    Sampler sampler = world.sampler();
+    sampler.survey(Pid{100});
+    std::vector<Event> events;
+    for (int pass = 0; pass < 40; ++pass) sampler.pass(world.now_ns += 20 * kMs, events);
+    const auto rows = only<Residency>(events);
+    REQUIRE(rows.size() == 2);
+    for (const Event& event : rows) {
+        const auto& row = std::get<Residency>(event.payload);
+        CHECK(row.mapping == "anonymous");
+        CHECK(row.low <= 2048);
+        CHECK(row.high >= 2048);
+        CHECK(row.pages > 1900);
+        CHECK(row.pages < 2200);
+    }
+}
+
+TEST_CASE("a process of 100 GiB is asked for no more pages than one of 1 GiB") {
+    const auto count_pages = [](const std::string& maps) {
+        ResidencySurvey survey(Mappings::parse(maps), {}, 1);
+        std::size_t pages = 0;
+        for (auto addresses = survey.next(256); !addresses.empty(); addresses = survey.next(256)) {
+            pages += addresses.size();
+            survey.absorb(std::vector<Node>(addresses.size(), Node{0}));
+        }
+        return pages;
+    };
+    CHECK(count_pages("7f0000000000-7f0040000000 rw-p 0 00:00 0 \n") <= ResidencySurvey::kMostPages);
+    CHECK(count_pages("7f0000000000-7f1900000000 rw-p 0 00:00 0 \n") <= ResidencySurvey::kMostPages);
+}
+
+TEST_CASE("small mappings are asked for whole, and known exactly") {
+    ResidencySurvey survey(Mappings::parse("7f0000000000-7f0000010000 rw-p 0 00:00 0 \n"), {}, 1);
+    std::set<std::uint64_t> seen;
+    for (auto addresses = survey.next(256); !addresses.empty(); addresses = survey.next(256)) {
+        seen.insert(addresses.begin(), addresses.end());
+        survey.absorb(std::vector<Node>(addresses.size(), Node{1}));
+    }
+    CHECK(seen.size() == 16);
+    const auto rows = survey.result(0);
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0] == Residency{"anonymous", "default", 1, 16, 16, 16});
+}
+
+TEST_CASE("mappings are cut where policies change") {
+    ResidencySurvey survey(Mappings::parse("7f0000000000-7f0000020000 rw-p 0 00:00 0 \n"),
+                           {{0x7f0000008000, 0x7f0000010000, "bind 1"}}, 1);
+    for (auto addresses = survey.next(256); !addresses.empty(); addresses = survey.next(256))
+        survey.absorb(std::vector<Node>(addresses.size(), Node{0}));
+    const auto rows = survey.result(0);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0] == Residency{"anonymous", "bind 1", 0, 8, 8, 8});
+    CHECK(rows[1].policy == "default");
+    CHECK(rows[1].pages == 24);
+}

@@ -1,0 +1,56 @@
+#include "sampling/survey.h"
+
+#include "util/file.h"
+
+#include <chrono>
+#include <fmt/core.h>
+#include <thread>
+
+namespace numadrift::sampling {
+namespace {
+
+constexpr auto kPause = std::chrono::milliseconds(1);
+constexpr std::uint64_t kPageBytes = 4096;
+
+} // namespace
+
+std::uint64_t rss_pages(const std::string& root, Pid pid) {
+    const std::string statm = read_line(fmt::format("{}/proc/{}/statm", root, raw(pid)));
+    const auto space = statm.find(' ');
+    return space == std::string::npos ? 0 : std::strtoull(statm.c_str() + space, nullptr, 10);
+}
+
+Result<Survey> survey_process(const std::string& root, Pid pid, const std::vector<PolicyRange>& policies) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto text = read_file(fmt::format("{}/proc/{}/maps", root, raw(pid)));
+    if (!text) return text.error();
+    const Mappings mappings = Mappings::parse(*text);
+    Survey survey;
+    for (const Mapping& mapping : mappings.all())
+        if (mapping.kind != MappingKind::none) survey.mapped_bytes += mapping.end - mapping.begin;
+    ResidencySurvey plan(mappings, policies, raw(pid));
+    PageQuery query;
+    for (;;) {
+        const std::size_t most = query.allowance();
+        if (most > 0) {
+            const auto addresses = plan.next(most);
+            if (addresses.empty()) break;
+            const auto nodes = query.ask(pid, addresses);
+            if (!nodes)
+                return Error{fmt::format("cannot ask where the memory of process {} is", raw(pid)),
+                             "has it ended? else: move_pages(2) needs CAP_SYS_PTRACE for it"};
+            plan.absorb(*nodes);
+        }
+        std::this_thread::sleep_for(kPause);
+    }
+    const std::uint64_t rss = rss_pages(root, pid);
+    survey.rows = plan.result(rss);
+    survey.rss_bytes = rss * kPageBytes;
+    survey.pages_asked = query.pages();
+    survey.query_ns = query.spent_ns();
+    survey.longest_query_ns = query.longest_ns();
+    survey.took_ns = static_cast<std::uint64_t>((std::chrono::steady_clock::now() - begin).count());
+    return survey;
+}
+
+} // namespace numadrift::sampling
