@@ -33,6 +33,7 @@ public:
     // forbids it.
     std::optional<std::vector<Node>> ask(Pid pid, std::span<const std::uint64_t> addresses);
 
+    std::uint64_t now_ns() const { return clock_(); }
     std::uint64_t spent_ns() const { return spent_ns_; }
     std::uint64_t longest_ns() const { return longest_ns_; }
     std::uint64_t pages() const { return pages_; }

@@ -141,7 +141,7 @@ std::vector<Residency> ResidencySurvey::result(std::uint64_t rss_pages) const {
             const double count = found == stratum.found.end() ? 0 : static_cast<double>(found->second);
             const auto asked = static_cast<double>(stratum.asked);
             const auto pages = static_cast<double>(stratum.pages);
-            const double cautious = (count + 2) / (asked + 4); // Agresti and Coull
+            const double cautious = (count + 2) / (asked + 4);    // Agresti and Coull
             const double rest = stratum.pages <= kCensus ? 0 : 1; // drawn with replacement
             sum.pages += pages * count / asked;
             sum.variance += pages * pages * cautious * (1 - cautious) / asked * rest;

@@ -72,7 +72,7 @@ void Sampler::thin_out() {
 }
 
 // Asks for pages of the process whose sample has waited longest. Answers how many pages.
-std::size_t Sampler::ask_waiting(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events) {
+std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     const std::uint32_t pid = waiting_.front().pid;
     std::vector<Waiting> samples;
     std::deque<Waiting> others;
@@ -88,6 +88,7 @@ std::size_t Sampler::ask_waiting(std::uint64_t now_ns, std::size_t most, std::ve
     }
     waiting_.swap(others);
     const auto nodes = query_.ask(Pid{pid}, pages);
+    const std::uint64_t now_ns = query_.now_ns();
     for (const Waiting& sample : samples) {
         const auto at = static_cast<std::size_t>(std::ranges::find(pages, sample.address) - pages.begin());
         const Node node = nodes ? (*nodes)[at] : kNoNode;
@@ -99,30 +100,42 @@ std::size_t Sampler::ask_waiting(std::uint64_t now_ns, std::size_t most, std::ve
     return pages.size();
 }
 
-void Sampler::ask_survey(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events) {
+void Sampler::ask_survey(std::size_t most, std::vector<Event>& events) {
     if (surveys_.empty()) {
         const Pid pid = *surveys_wanted_.begin();
         surveys_wanted_.erase(surveys_wanted_.begin());
         Known& known = processes_[raw(pid)];
-        read_mappings(raw(pid), known, now_ns);
+        read_mappings(raw(pid), known, query_.now_ns());
         const auto policies = options_.policies ? options_.policies(pid) : std::vector<PolicyRange>{};
-        surveys_.emplace(pid, ResidencySurvey(known.mappings, policies, now_ns ^ raw(pid)));
+        surveys_.emplace(pid, ResidencySurvey(known.mappings, policies, query_.now_ns() ^ raw(pid)));
     }
     const auto at = surveys_.begin();
     const Pid pid = at->first;
     const auto addresses = at->second.next(most);
     const auto nodes = addresses.empty() ? std::nullopt : query_.ask(pid, addresses);
     if (nodes) return at->second.absorb(*nodes);
+    const std::uint64_t now_ns = query_.now_ns();
     if (addresses.empty())
         for (Residency& row : at->second.result(rss_pages(options_.root, pid)))
             events.push_back({now_ns, raw(pid), 0, std::move(row)});
     surveys_.erase(at);
 }
 
-void Sampler::pass(std::uint64_t now_ns, std::vector<Event>& events) {
+void Sampler::skip(std::uint32_t pid, std::uint32_t tid, std::uint32_t count) {
+    Sampling& sums = counts_[{pid, tid}];
+    sums.taken += count;
+    sums.unasked += count;
+}
+
+void Sampler::pass(std::vector<Event>& events) {
     std::size_t most = query_.allowance();
-    while (most > 0 && !waiting_.empty()) most -= std::min(most, ask_waiting(now_ns, most, events));
-    if (most > 0 && (!surveys_.empty() || !surveys_wanted_.empty())) ask_survey(now_ns, most, events);
+    while (most > 0 && !waiting_.empty()) most -= std::min(most, ask_waiting(most, events));
+    if (most > 0 && (!surveys_.empty() || !surveys_wanted_.empty())) ask_survey(most, events);
+}
+
+void Sampler::give_up_waiting() {
+    for (const Waiting& sample : waiting_) ++counts_[{sample.pid, sample.tid}].unasked;
+    waiting_.clear();
 }
 
 void Sampler::tell_counts(std::uint64_t now_ns, std::vector<Event>& events) {

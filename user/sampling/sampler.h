@@ -33,8 +33,15 @@ public:
 
     void take(const RawSample& sample);
 
-    // Once every few milliseconds: asks what may be asked now, appends what became known.
-    void pass(std::uint64_t now_ns, std::vector<Event>& events);
+    // Samples of the thread that were given up before they came here.
+    void skip(std::uint32_t pid, std::uint32_t tid, std::uint32_t count);
+
+    // Once every few milliseconds: asks what may be asked now, appends what became known, dated to
+    // when it did.
+    void pass(std::vector<Event>& events);
+
+    bool is_waiting() const { return !waiting_.empty(); }
+    void give_up_waiting(); // counts what is waiting as not asked for
 
     // The counts since the last time, as events; to be called now and then, and at the end.
     void tell_counts(std::uint64_t now_ns, std::vector<Event>& events);
@@ -60,8 +67,8 @@ private:
     const Mapping* mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns);
     void read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) const;
     void thin_out();
-    std::size_t ask_waiting(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events);
-    void ask_survey(std::uint64_t now_ns, std::size_t most, std::vector<Event>& events);
+    std::size_t ask_waiting(std::size_t most, std::vector<Event>& events);
+    void ask_survey(std::size_t most, std::vector<Event>& events);
 
     SamplerOptions options_;
     PageQuery query_;

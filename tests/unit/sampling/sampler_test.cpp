@@ -70,7 +70,7 @@ TEST_CASE("a sample becomes an event with the node of its page") {
     sampler.take(load_of(kData + 0x2345));
     sampler.take(load_of(kData + (9 << 20), 8));
     std::vector<Event> events;
-    sampler.pass(world.now_ns, events);
+    sampler.pass(events);
     REQUIRE(events.size() == 2);
     CHECK(events[0].tid == 7);
     CHECK(std::get<AccessSample>(events[0].payload) ==
@@ -83,7 +83,7 @@ TEST_CASE("samples of one page are one question") {
     Sampler sampler = world.sampler();
     for (int i = 0; i < 100; ++i) sampler.take(load_of(kData + static_cast<std::uint64_t>(i)));
     std::vector<Event> events;
-    sampler.pass(world.now_ns, events);
+    sampler.pass(events);
     CHECK(events.size() == 100);
     CHECK(world.asked == std::vector<std::size_t>{1});
 }
@@ -93,7 +93,7 @@ TEST_CASE("what is no data is counted, not asked for") {
     Sampler sampler = world.sampler();
     sampler.take(load_of(0x10000000)); // mapped nowhere
     std::vector<Event> events;
-    sampler.pass(world.now_ns, events);
+    sampler.pass(events);
     CHECK(events.empty());
     CHECK(world.asked.empty());
     sampler.tell_counts(world.now_ns, events);
@@ -106,7 +106,10 @@ TEST_CASE("more samples than may be asked for are thinned out evenly and counted
     Sampler sampler = world.sampler();
     for (std::uint64_t i = 0; i < 1500; ++i) sampler.take(load_of(kData + i * 4096, i % 2 == 0 ? 7 : 8));
     std::vector<Event> events;
-    for (int pass = 0; pass < 20; ++pass) sampler.pass(world.now_ns += 20 * kMs, events);
+    for (int pass = 0; pass < 20; ++pass) {
+        world.now_ns += 20 * kMs;
+        sampler.pass(events);
+    }
     sampler.tell_counts(world.now_ns, events);
     std::uint32_t taken = 0;
     std::uint32_t unasked = 0;
@@ -128,7 +131,8 @@ TEST_CASE("questions that take long become smaller, and wait for their share of 
     for (int pass = 0; pass < 200; ++pass) {
         for (std::uint64_t i = 0; i < 300; ++i)
             sampler.take(load_of(kData + (i + static_cast<std::uint64_t>(pass)) % 4096 * 4096));
-        sampler.pass(world.now_ns += 20 * kMs, events);
+        world.now_ns += 20 * kMs;
+        sampler.pass(events);
     }
     CHECK(world.asked.back() == PageQuery::kFewestPages);
     // 4.6 s have gone by: one per cent of it, and the 5 ms to begin with.
@@ -141,10 +145,11 @@ TEST_CASE("a process that is gone leaves nothing waiting") {
     Sampler sampler = world.sampler();
     sampler.take(load_of(kData));
     std::vector<Event> events;
-    sampler.pass(world.now_ns, events);
+    sampler.pass(events);
     CHECK(events.empty());
     sampler.forget(Pid{100});
-    sampler.pass(world.now_ns += 20 * kMs, events);
+    world.now_ns += 20 * kMs;
+    sampler.pass(events);
     CHECK(world.asked.size() == 1);
 }
 
@@ -153,7 +158,10 @@ TEST_CASE("a survey tells residency with bounds that hold the truth") {
     Sampler sampler = world.sampler();
     sampler.survey(Pid{100});
     std::vector<Event> events;
-    for (int pass = 0; pass < 40; ++pass) sampler.pass(world.now_ns += 20 * kMs, events);
+    for (int pass = 0; pass < 40; ++pass) {
+        world.now_ns += 20 * kMs;
+        sampler.pass(events);
+    }
     const auto rows = only<Residency>(events);
     REQUIRE(rows.size() == 2);
     for (const Event& event : rows) {

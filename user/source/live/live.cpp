@@ -245,8 +245,8 @@ void Live::finish() {
     programs_->detach(); // but for the task iterator: nothing is written any more
     do drain();
     while (more_);
+    memory_.finish(order_.inbox());
     const std::uint64_t before_ns = clock_ns(CLOCK_MONOTONIC);
-    memory_.pass(before_ns, order_.inbox());
     count_losses(before_ns); // before the run times below, which they make uncertain
     look_at_tasks(false);
     const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
@@ -270,7 +270,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
         return Outcome::batch;
     }
     drain();
-    memory_.pass(pass_begin_ns_, order_.inbox());
+    memory_.pass(order_.inbox());
     if (pass_begin_ns_ >= next_tasks_ns_) {
         look_at_tasks(false);
         count_losses(pass_begin_ns_);

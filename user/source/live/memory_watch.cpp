@@ -30,9 +30,15 @@ MemoryWatch::MemoryWatch(Programs& programs, const std::string& root)
       ring_(SampleRing::open(programs.samples_fd(),
                              [this](const sampling::RawSample& sample) { sampler_.take(sample); })) {}
 
-void MemoryWatch::pass(std::uint64_t now_ns, std::vector<Event>& events) {
+void MemoryWatch::pass(std::vector<Event>& events) {
     if (ring_) ring_->drain(kMostSamplesAPass);
-    sampler_.pass(now_ns, events);
+    sampler_.collect(events);
+}
+
+void MemoryWatch::finish(std::vector<Event>& events) {
+    if (ring_) ring_->drain(kMostSamplesAPass);
+    sampler_.finish();
+    sampler_.collect(events);
 }
 
 // A thread moved because it may not be where it was: its limits are new.
@@ -92,7 +98,6 @@ void MemoryWatch::look(std::uint64_t now_ns, const std::vector<nd_task_row>& thr
         sampler_.survey(Pid{row.pid});
     }
     look_at_faults(now_ns, events);
-    sampler_.tell_counts(now_ns, events);
 }
 
 } // namespace numadrift::live

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "event/event.h"
-#include "sampling/sampler.h"
+#include "sampling/background.h"
 #include "source/live/programs.h"
 #include "source/live/sample_ring.h"
 
@@ -21,7 +21,10 @@ public:
     MemoryWatch(Programs& programs, const std::string& root);
 
     // Every few milliseconds.
-    void pass(std::uint64_t now_ns, std::vector<Event>& events);
+    void pass(std::vector<Event>& events);
+
+    // The last pass: waits for what is under way, though not for long.
+    void finish(std::vector<Event>& events);
 
     // A few times a second, with all threads of the targets as they are.
     void look(std::uint64_t now_ns, const std::vector<nd_task_row>& threads, std::vector<Event>& events);
@@ -45,7 +48,7 @@ private:
 
     Programs& programs_;
     std::string root_;
-    sampling::Sampler sampler_;
+    sampling::BackgroundSampler sampler_;
     std::unique_ptr<SampleRing> ring_;
     std::map<std::uint32_t, KnownThread> threads_;          // by tid
     std::map<std::uint32_t, std::uint64_t> next_survey_ns_; // by pid

@@ -1,0 +1,115 @@
+#include "sampling/background.h"
+
+#include <chrono>
+#include <utility>
+
+namespace numadrift::sampling {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMostInbox = 8192; // two seconds of 42 CPUs at the default rate
+constexpr auto kPass = milliseconds(20);
+constexpr auto kMostFinish = milliseconds(500);
+constexpr int kPassesBetweenCounts = 25;
+
+std::uint64_t monotonic_ns() {
+    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+} // namespace
+
+BackgroundSampler::BackgroundSampler(SamplerOptions options)
+    : sampler_(std::move(options)), thread_([this] { work(); }) {}
+
+BackgroundSampler::~BackgroundSampler() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+void BackgroundSampler::take(const RawSample& sample) {
+    const std::lock_guard lock(mutex_);
+    if (inbox_.size() < kMostInbox) inbox_.push_back(sample);
+    else ++overflow_[{sample.pid, sample.tid}];
+}
+
+void BackgroundSampler::survey(Pid pid) {
+    const std::lock_guard lock(mutex_);
+    surveys_.push_back(pid);
+}
+
+void BackgroundSampler::forget(Pid pid) {
+    const std::lock_guard lock(mutex_);
+    forgotten_.push_back(pid);
+}
+
+void BackgroundSampler::collect(std::vector<Event>& events) {
+    const std::lock_guard lock(mutex_);
+    events.insert(events.end(), std::make_move_iterator(outbox_.begin()),
+                  std::make_move_iterator(outbox_.end()));
+    outbox_.clear();
+}
+
+void BackgroundSampler::finish() {
+    std::unique_lock lock(mutex_);
+    finishing_ = true;
+    idle_ = false;
+    changed_.notify_all();
+    changed_.wait_for(lock, kMostFinish, [this] { return idle_; });
+}
+
+std::uint64_t BackgroundSampler::query_ns() const {
+    const std::lock_guard lock(mutex_);
+    return query_ns_;
+}
+
+// Questions have their share of time at the end too; what is left then was not asked.
+void BackgroundSampler::finish_waiting(std::vector<Event>& events) {
+    const auto end = std::chrono::steady_clock::now() + kMostFinish / 2;
+    while (sampler_.is_waiting() && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(milliseconds(2));
+        sampler_.pass(events);
+    }
+    sampler_.give_up_waiting();
+}
+
+void BackgroundSampler::work() {
+    std::vector<RawSample> samples;
+    std::vector<Event> events;
+    int passes = 0;
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        const bool is_last = std::exchange(finishing_, false);
+        samples.swap(inbox_);
+        const auto surveys = std::exchange(surveys_, {});
+        const auto forgotten = std::exchange(forgotten_, {});
+        const auto overflow = std::exchange(overflow_, {});
+        lock.unlock();
+
+        for (const Pid pid : forgotten) sampler_.forget(pid);
+        for (const Pid pid : surveys) sampler_.survey(pid);
+        for (const RawSample& sample : samples) sampler_.take(sample);
+        for (const auto& [who, count] : overflow) sampler_.skip(who.first, who.second, count);
+        samples.clear();
+        sampler_.pass(events);
+        if (is_last) finish_waiting(events);
+        if (is_last || ++passes % kPassesBetweenCounts == 0) sampler_.tell_counts(monotonic_ns(), events);
+
+        lock.lock();
+        outbox_.insert(outbox_.end(), std::make_move_iterator(events.begin()),
+                       std::make_move_iterator(events.end()));
+        events.clear();
+        query_ns_ = sampler_.query_ns();
+        if (is_last) {
+            idle_ = true;
+            changed_.notify_all();
+        }
+        changed_.wait_for(lock, kPass, [this] { return stopping_ || finishing_; });
+    }
+}
+
+} // namespace numadrift::sampling

@@ -1,0 +1,49 @@
+// A sampler in a thread of its own. Asking for pages waits for the mmap lock of the process that is
+// asked about, and that may be held for seconds: the reader of the rings must not wait with it.
+#pragma once
+
+#include "sampling/sampler.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace numadrift::sampling {
+
+class BackgroundSampler {
+public:
+    explicit BackgroundSampler(SamplerOptions options);
+    ~BackgroundSampler(); // waits for a question that is under way
+
+    void take(const RawSample& sample);
+    void survey(Pid pid);
+    void forget(Pid pid);
+
+    // Appends the events since the last call. The counts of samples come twice a second.
+    void collect(std::vector<Event>& events);
+
+    // Works off what was taken, as far as that is possible in a moment; then collect() has all.
+    void finish();
+
+    std::uint64_t query_ns() const;
+
+private:
+    void work();
+    void finish_waiting(std::vector<Event>& events);
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<RawSample> inbox_;
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> overflow_; // by pid and tid
+    std::vector<Pid> surveys_;
+    std::vector<Pid> forgotten_;
+    std::vector<Event> outbox_;
+    std::uint64_t query_ns_ = 0;
+    bool finishing_ = false;
+    bool idle_ = true;
+    bool stopping_ = false;
+    Sampler sampler_; // of the thread alone
+    std::thread thread_;
+};
+
+} // namespace numadrift::sampling
