@@ -29,7 +29,9 @@
 namespace {
 
 constexpr std::size_t kLine = 64;
-constexpr std::uint64_t kSliceNs = 200'000; // on one region before it is the other's turn
+// On one region before it is the other's turn, at least; and as much again at random, so that the
+// clock of the samples meets no pattern.
+constexpr std::uint64_t kSliceNs = 100'000;
 
 volatile std::uint64_t g_sink = 0;
 
@@ -193,14 +195,16 @@ int main(int argc, char** argv) {
                 static_cast<void*>(b.memory), static_cast<void*>(b.memory + size));
     std::fflush(stdout);
     // The split is of CPU time, and kept by measuring it: the two may differ in speed.
+    std::uint64_t dice = 7;
     double spent_a = 0;
     double spent_b = 0;
     const std::uint64_t begin_ns = cpu_ns();
     for (std::uint64_t now_ns = begin_ns; static_cast<double>(now_ns - begin_ns) < seconds * 1e9;) {
         const bool on_a = spent_a * (1 - share) <= spent_b * share;
         const std::uint64_t slice_ns = now_ns;
+        const std::uint64_t wanted_ns = kSliceNs + next_random(dice) % (2 * kSliceNs);
         do kind->second(on_a ? a : b);
-        while ((now_ns = cpu_ns()) - slice_ns < kSliceNs);
+        while ((now_ns = cpu_ns()) - slice_ns < wanted_ns);
         (on_a ? spent_a : spent_b) += static_cast<double>(now_ns - slice_ns);
     }
 }

@@ -30,9 +30,10 @@ while now - begin < seconds:
     on_a = spent_a * (1 - share) <= spent_b * share
     view = a if on_a else b
     before = now
-    while now - before < 0.0005:
-        at = random.randrange(len(view) - 4096)
-        total = sum(view[at : at + 4096])
+    wanted = random.uniform(0.0005, 0.0015)
+    while now - before < wanted:
+        at = random.randrange(len(view) - 65536)
+        copy = view[at : at + 65536].tobytes()
         now = time.thread_time()
     if on_a:
         spent_a += now - before

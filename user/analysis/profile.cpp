@@ -22,7 +22,8 @@ constexpr double kFaultsAPage = 4;
 constexpr double kSurelyOneNode = 0.95; // of a process' memory, to be each thread's home
 // Below so many samples a share near a limit could as well be on the other side of it.
 constexpr double kFewSamples = 64;
-constexpr double kDecided = 1.28; // standard deviations off the limit: nine times out of ten
+constexpr double kFewForSpread = 20; // voices below which being on no node in particular is no news
+constexpr double kDecided = 1.28;    // standard deviations off the limit: nine times out of ten
 constexpr double kZ = 1.96;
 // Samples are no perfect lot: the clock favours some instructions. Measured: tests/guest.
 constexpr double kSystematic = 0.02;
@@ -134,29 +135,35 @@ bool Profile::is_enough(const Thresholds& thresholds) const {
                                [](const auto& entry) { return entry.second >= kSurelyOneNode; });
 }
 
-bool Profile::is_decided(double share, double limit) const {
-    const double n = fused().voice;
-    if (n >= kFewSamples || fused().voices[at(Evidence::sampled)] < fused().voices[at(Evidence::pages)])
-        return true;
-    return std::abs(share - limit) >= kDecided * std::sqrt(share * (1 - share) / n);
+// Pages are counted, not sampled: enough of them need no statistics.
+bool Profile::is_decided(double share, double limit, const Thresholds& thresholds) const {
+    const Fused& all = fused();
+    const bool by_pages = amount(Evidence::pages) >= static_cast<double>(thresholds.evidence_pages) &&
+                          all.voices[at(Evidence::pages)] >= all.voices[at(Evidence::sampled)];
+    if (by_pages || all.voice >= kFewSamples) return true;
+    return std::abs(share - limit) >= kDecided * std::sqrt(share * (1 - share) / all.voice);
+}
+
+bool Profile::is_spread(const Thresholds& thresholds) const {
+    const Fused& all = fused();
+    if (all.voice - all.voices[at(Evidence::process)] < kFewForSpread) return false;
+    return std::ranges::all_of(weights(), [&](const auto& entry) {
+        return entry.second < 0.5 || is_decided(entry.second, thresholds.home_share, thresholds);
+    });
 }
 
 std::optional<Node> Profile::home(const Thresholds& thresholds) const {
     if (!is_enough(thresholds)) return std::nullopt;
     for (const auto& [node, share] : weights())
-        if (share >= thresholds.home_share && is_decided(share, thresholds.home_share)) return node;
+        if (share >= thresholds.home_share && is_decided(share, thresholds.home_share, thresholds))
+            return node;
     return std::nullopt;
 }
 
 Standing Profile::standing(Node on, const Thresholds& thresholds) const {
     if (on == kNoNode || !is_enough(thresholds)) return Standing::unknown;
     const auto at_home = home(thresholds);
-    if (!at_home) {
-        const bool is_spread = std::ranges::all_of(weights(), [&](const auto& entry) {
-            return is_decided(entry.second, thresholds.home_share) || entry.second < 0.5;
-        });
-        return is_spread ? Standing::spread : Standing::unknown;
-    }
+    if (!at_home) return is_spread(thresholds) ? Standing::spread : Standing::unknown;
     if (on == *at_home) return Standing::home;
     return weight(on) <= thresholds.away_share ? Standing::away : Standing::spread;
 }

@@ -63,7 +63,8 @@ private:
     };
     const Fused& fused() const;
     bool is_enough(const Thresholds& thresholds) const;
-    bool is_decided(double share, double limit) const;
+    bool is_decided(double share, double limit, const Thresholds& thresholds) const;
+    bool is_spread(const Thresholds& thresholds) const;
 
     std::array<std::map<Node, std::int64_t>, kEvidences> amounts_;
     mutable std::optional<Fused> fused_;

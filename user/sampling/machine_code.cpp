@@ -216,7 +216,7 @@ Plan CodeReader::make_plan(const RawSample& sample) {
         bool goes_back = false;
         const auto next = next_address(goes_back);
         // The head of a loop: what ran before it is most likely the branch back, not what precedes it.
-        if (next == sample.ip) plan.before.reset();
+        if (goes_back && next == sample.ip) plan.before.reset();
         if (!next || (goes_back && was_round)) break;
         was_round |= goes_back;
         address = *next;

@@ -117,6 +117,14 @@ TEST_CASE("at the head of a loop what precedes it in memory has not just run") {
     CHECK(Decoder().decode(sample).address == kData);
 }
 
+TEST_CASE("amidst a loop what precedes ip has just run") {
+    // head: mov eax, [rdi]; mov rax, [rdx] | mov ecx, [rsi]; jmp head
+    auto sample = sample_of({0x8b, 0x07, 0x48, 0x8b, 0x02}, {0x8b, 0x0e, 0xeb, 0xf7});
+    sample.registers[dx] = kData;
+    sample.registers[si] = sample.registers[di] = kData + 0x100000;
+    CHECK(Decoder().decode(sample).address == kData);
+}
+
 TEST_CASE("a copy that was interrupted tells both ends in turn") {
     auto sample =
         sample_of({0x48, 0x8b, 0x4c, 0x24, 0x08}, {0xf3, 0xa4, 0xc3}); // mov rcx,[rsp+8] | rep movsb
