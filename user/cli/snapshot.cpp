@@ -88,12 +88,12 @@ std::vector<std::string> notes_on(const ProcessSnapshot& process, const Topology
 }
 
 Status read_exactly(ProcessSnapshot& process) {
-    const double stall_ms = kStallNsAByte * static_cast<double>(process.survey.rss_bytes) / 1e6;
+    const double stall_ms = kStallNsAByte * static_cast<double>(process.survey.resident_bytes) / 1e6;
     fmt::print(stderr,
                "warning: --exact reads /proc/{0}/numa_maps. The kernel holds the mmap lock of process {0}\n"
                "         meanwhile: its mmap, munmap and brk calls wait, up to some {1:.0f} ms for its {2}\n"
                "         (up to kernel 6.3 its page faults too).\n",
-               raw(process.pid), std::max(1.0, stall_ms), size_text(process.survey.rss_bytes));
+               raw(process.pid), std::max(1.0, stall_ms), size_text(process.survey.resident_bytes));
     const auto text = read_file(fmt::format("/proc/{}/numa_maps", raw(process.pid)));
     if (!text) return text.error();
     process.survey.rows = probe::parse_numa_maps(*text);
@@ -127,7 +127,7 @@ Result<ProcessSnapshot> look_at(Pid pid, const live::ProcessPolicies& policies, 
 void print_text(const ProcessSnapshot& process) {
     const sampling::Survey& survey = process.survey;
     fmt::print("{} ({}): {} resident of {} mapped\n", printable(process.comm), raw(process.pid),
-               size_text(survey.rss_bytes), size_text(survey.mapped_bytes));
+               size_text(survey.resident_bytes), size_text(survey.mapped_bytes));
     for (const auto& line : residency_lines(survey.rows)) fmt::print("  {}\n", line);
     std::string total;
     for (const auto& [node, pages] : pages_by_node(survey.rows))
@@ -166,7 +166,7 @@ Json to_json(const ProcessSnapshot& process) {
     return {{"pid", raw(process.pid)},
             {"comm", process.comm},
             {"exact", process.is_exact},
-            {"rss_bytes", process.survey.rss_bytes},
+            {"resident_bytes", process.survey.resident_bytes},
             {"mapped_bytes", process.survey.mapped_bytes},
             {"residency", residency},
             {"threads", threads},

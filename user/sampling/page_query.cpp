@@ -10,7 +10,7 @@ namespace numadrift::sampling {
 namespace {
 
 // A batch that takes longer waited for the mmap lock, or for its CPU: the next ones are smaller.
-constexpr std::uint64_t kLongNs = 500'000;
+constexpr std::uint64_t kLongNs = 400'000;
 constexpr double kMostCreditNs = 5e6;
 
 int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {

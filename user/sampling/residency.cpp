@@ -125,7 +125,7 @@ void ResidencySurvey::absorb(std::span<const Node> nodes) {
     }
 }
 
-std::vector<Residency> ResidencySurvey::result(std::uint64_t rss_pages) const {
+std::vector<Residency> ResidencySurvey::result(std::uint64_t resident_pages) const {
     struct Sum {
         double pages = 0;
         double variance = 0;
@@ -147,7 +147,7 @@ std::vector<Residency> ResidencySurvey::result(std::uint64_t rss_pages) const {
             sum.variance += pages * pages * cautious * (1 - cautious) / asked * rest;
             sum.seen += stratum.pages <= kCensus ? count : std::min(count, 1.0);
         }
-    const double cap = rss_pages > 0 ? static_cast<double>(rss_pages) : 9e18;
+    const double cap = resident_pages > 0 ? static_cast<double>(resident_pages) : 9e18;
     std::vector<Residency> rows;
     for (const auto& [key, sum] : sums) {
         const double margin = kDeviations * std::sqrt(sum.variance);

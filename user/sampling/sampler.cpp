@@ -116,7 +116,7 @@ void Sampler::ask_survey(std::size_t most, std::vector<Event>& events) {
     if (nodes) return at->second.absorb(*nodes);
     const std::uint64_t now_ns = query_.now_ns();
     if (addresses.empty())
-        for (Residency& row : at->second.result(rss_pages(options_.root, pid)))
+        for (Residency& row : at->second.result(resident_pages(options_.root, pid)))
             events.push_back({now_ns, raw(pid), 0, std::move(row)});
     surveys_.erase(at);
 }

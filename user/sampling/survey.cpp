@@ -14,10 +14,14 @@ constexpr std::uint64_t kPageBytes = 4096;
 
 } // namespace
 
-std::uint64_t rss_pages(const std::string& root, Pid pid) {
-    const std::string statm = read_line(fmt::format("{}/proc/{}/statm", root, raw(pid)));
-    const auto space = statm.find(' ');
-    return space == std::string::npos ? 0 : std::strtoull(statm.c_str() + space, nullptr, 10);
+std::uint64_t resident_pages(const std::string& root, Pid pid) {
+    const auto status = read_file(fmt::format("{}/proc/{}/status", root, raw(pid)));
+    if (!status) return 0;
+    std::uint64_t kib = 0;
+    for (const std::string_view name : {"\nVmRSS:", "\nHugetlbPages:"}) // RSS leaves hugetlb out
+        if (const auto at = status->find(name); at != std::string::npos)
+            kib += std::strtoull(status->c_str() + at + name.size(), nullptr, 10);
+    return kib / 4;
 }
 
 Result<Survey> survey_process(const std::string& root, Pid pid, const std::vector<PolicyRange>& policies) {
@@ -43,9 +47,9 @@ Result<Survey> survey_process(const std::string& root, Pid pid, const std::vecto
         }
         std::this_thread::sleep_for(kPause);
     }
-    const std::uint64_t rss = rss_pages(root, pid);
-    survey.rows = plan.result(rss);
-    survey.rss_bytes = rss * kPageBytes;
+    const std::uint64_t resident = resident_pages(root, pid);
+    survey.rows = plan.result(resident);
+    survey.resident_bytes = resident * kPageBytes;
     survey.pages_asked = query.pages();
     survey.query_ns = query.spent_ns();
     survey.longest_query_ns = query.longest_ns();

@@ -14,7 +14,7 @@ namespace numadrift::sampling {
 struct Survey {
     std::vector<Residency> rows;
     std::uint64_t mapped_bytes = 0; // of mappings that can hold memory
-    std::uint64_t rss_bytes = 0;
+    std::uint64_t resident_bytes = 0;
     std::uint64_t pages_asked = 0;
     std::uint64_t query_ns = 0;
     std::uint64_t longest_query_ns = 0;
@@ -24,7 +24,7 @@ struct Survey {
 // `root` stands before /proc. Error: the process is gone, or may not be asked about.
 Result<Survey> survey_process(const std::string& root, Pid pid, const std::vector<PolicyRange>& policies);
 
-// VmRSS in pages of 4 KiB; 0 where it cannot be told.
-std::uint64_t rss_pages(const std::string& root, Pid pid);
+// What the kernel counts as resident, hugetlb too, in pages of 4 KiB; 0 where it cannot be told.
+std::uint64_t resident_pages(const std::string& root, Pid pid);
 
 } // namespace numadrift::sampling

@@ -26,7 +26,7 @@ struct World {
 
     World() {
         tree.file("/proc/100/maps", "7f0000001000-7f0001001000 rw-p 00000000 00:00 0 \n");
-        tree.file("/proc/100/statm", "5000 4096 10 1 0 100 0\n");
+        tree.file("/proc/100/status", "Name:\tx\nVmRSS:\t16384 kB\nHugetlbPages:\t0 kB\n");
     }
     PageQuery query() {
         return PageQuery(
