@@ -18,9 +18,10 @@ int main(int argc, char** argv) {
                "  numadrift doctor            what will work on this machine\n"
                "  numadrift record -p PID     record a process until Ctrl-C, then say what happened\n"
                "  numadrift snapshot -p PID   where its memory is now");
-    const std::map<std::string, cli::Run> verbs = {
-        {"record", cli::add_record(app)}, {"report", cli::add_report(app)},
-        {"snapshot", cli::add_snapshot(app)}, {"doctor", cli::add_doctor(app)}};
+    const std::map<std::string, cli::Run> verbs = {{"record", cli::add_record(app)},
+                                                   {"report", cli::add_report(app)},
+                                                   {"snapshot", cli::add_snapshot(app)},
+                                                   {"doctor", cli::add_doctor(app)}};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

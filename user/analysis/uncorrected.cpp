@@ -31,7 +31,7 @@ void add_limits(const AwayInterval& interval, const Limits& limits, const Topolo
     const auto cpus = parse_list(limits.cpus);
     const auto at_home = topology.cpus_of(interval.from);
     const bool may_go_home = std::ranges::any_of(at_home, [&](Cpu cpu) { return has(cpus, raw(cpu)); });
-    if (!cpus.empty() && !may_go_home)
+    if (!cpus.empty() && !at_home.empty() && !may_go_home)
         reasons.push_back(fmt::format("its affinity or cpuset allows CPUs {} only, none of node {}",
                                       limits.cpus, raw(interval.from)));
     const auto mems = parse_list(limits.mems);

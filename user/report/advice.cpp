@@ -16,6 +16,7 @@ constexpr double kWorthTelling = 0.1; // of all CPU time
 
 std::string cpu_list(const std::vector<Cpu>& cpus) {
     std::vector<std::uint32_t> numbers;
+    numbers.reserve(cpus.size());
     for (const Cpu cpu : cpus) numbers.push_back(raw(cpu));
     return list_text(numbers);
 }
@@ -137,6 +138,21 @@ std::optional<Advice> widen_cpuset(const Group& group, const Report& report) {
                 [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
 }
 
+std::optional<Advice> let_kernel_balance(const Report& report) {
+    if (report.trace.numa_balancing != 0) return std::nullopt;
+    const auto in_trouble = groups_of(report);
+    if (in_trouble.empty()) return std::nullopt;
+    const bool is_tiered = std::ranges::all_of(
+        in_trouble, [&](const Group& group) { return report.topology.cpus_of(group.home).empty(); });
+    if (is_tiered)
+        return Advice{"Or let the kernel bring pages that are used back to faster memory",
+                      "sysctl kernel.numa_balancing=2",
+                      "the memory is on a node without CPUs; mode 2 promotes from there (from 5.18)",
+                      std::nullopt};
+    return Advice{"Or let the kernel do both", "sysctl kernel.numa_balancing=1",
+                  "NUMA balancing is off: nothing brings threads and memory together again", std::nullopt};
+}
+
 // Threads that use memory of many nodes: nothing they run on is right, only less wrong.
 std::optional<Advice> bind_spread(const Report& report) {
     std::map<Pid, std::vector<const ThreadReport*>> spread;
@@ -177,11 +193,7 @@ std::vector<Advice> advise(const Report& report) {
         if (!memory_first && is_new) advice.push_back(move_memory(group, report, false));
         if (auto widen = widen_cpuset(group, report)) advice.push_back(*std::move(widen));
     }
-    const bool is_trouble = std::ranges::any_of(report.threads, needs_advice);
-    if (is_trouble && report.trace.numa_balancing == 0)
-        advice.push_back({"Or let the kernel do both", "sysctl kernel.numa_balancing=1",
-                          "NUMA balancing is off: nothing brings threads and memory together again",
-                          std::nullopt});
+    if (auto balance = let_kernel_balance(report)) advice.push_back(*std::move(balance));
     if (auto bind = bind_spread(report)) advice.push_back(*std::move(bind));
     return advice;
 }

@@ -91,8 +91,10 @@ std::size_t CodeReader::length_before(std::span<const std::uint8_t> code, std::u
         }
         if (at == code.size() && last <= kLongest) ++votes[last];
     }
-    const auto best = std::max_element(votes.begin() + 1, votes.end());
-    return *best >= kEnoughVotes ? static_cast<std::size_t>(best - votes.begin()) : 0;
+    std::size_t best = 1;
+    for (std::size_t length = 2; length < votes.size(); ++length)
+        if (votes[length] > votes[best]) best = length;
+    return votes[best] >= kEnoughVotes ? best : 0;
 }
 
 Instruction CodeReader::read_instruction() {

@@ -29,7 +29,7 @@ bool parse_line(std::string_view text, Line& line) {
     const auto dash = range.find('-');
     if (dash == std::string_view::npos) return false;
     const auto hex = [](std::string_view digits, std::uint64_t& value) {
-        const auto end = digits.data() + digits.size();
+        const char* const end = digits.data() + digits.size();
         return std::from_chars(digits.data(), end, value, 16).ptr == end;
     };
     if (!hex(range.substr(0, dash), line.begin) || !hex(range.substr(dash + 1), line.end)) return false;

@@ -38,7 +38,8 @@ public:
     // The answers to the addresses given last.
     void absorb(std::span<const Node> nodes);
 
-    // By mapping, policy and node; pages of 4 KiB with 95 % bounds. resident_pages caps the bounds, 0: unknown.
+    // By mapping, policy and node; pages of 4 KiB with 95 % bounds. resident_pages caps the bounds, 0:
+    // unknown.
     std::vector<Residency> result(std::uint64_t resident_pages) const;
 
 private:

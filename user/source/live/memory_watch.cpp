@@ -77,7 +77,8 @@ void MemoryWatch::look_at_faults(std::uint64_t now_ns, std::vector<Event>& event
     for (const nd_faults_row& row : programs_.numa_faults()) {
         KnownThread& known = threads_[row.tid];
         for (std::uint32_t node = 0; node < std::min<u32>(row.nodes, ND_FAULT_NODES); ++node) {
-            const std::uint64_t pages = row.pages[2 * node] + row.pages[2 * node + 1];
+            const std::size_t shared = std::size_t{2} * node; // and private
+            const std::uint64_t pages = row.pages[shared] + row.pages[shared + 1];
             const auto id = static_cast<std::int32_t>(node);
             if (pages == known.faults[id]) continue;
             known.faults[id] = pages;
