@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace numadrift {
@@ -36,7 +37,9 @@ struct AwayInterval {
 struct Way {
     Node cpu = kNoNode;
     Node memory = kNoNode;
-    auto operator<=>(const Way&) const = default;
+    bool operator<(const Way& other) const {
+        return std::tie(cpu, memory) < std::tie(other.cpu, other.memory);
+    }
 };
 
 // A piece of time of one standing, for the picture.

@@ -16,6 +16,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 namespace numadrift::cli {
 namespace {
@@ -37,7 +38,9 @@ struct ThreadGroup {
     std::string cpus;
     std::string mems;
     std::string policy;
-    auto operator<=>(const ThreadGroup&) const = default;
+    bool operator<(const ThreadGroup& other) const {
+        return std::tie(cpus, mems, policy) < std::tie(other.cpus, other.mems, other.policy);
+    }
 };
 
 struct ProcessSnapshot {

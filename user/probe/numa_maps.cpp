@@ -57,6 +57,7 @@ std::vector<Residency> parse_numa_maps(std::string_view text) {
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     std::vector<Residency> rows;
+    rows.reserve(sums.size());
     for (const auto& [key, pages] : sums)
         rows.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), pages, pages, pages});
     return rows;
