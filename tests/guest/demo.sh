@@ -3,7 +3,7 @@
 # them comes back. numadrift attaches to the running process. usage: demo.sh DIR NODES CPUS
 dir=$1 nodes=$2 cpus=$3
 numadrift=${NUMADRIFT:-numadrift} drifter=${DRIFTER:-drifter}
-"$drifter" make 1 demo --nodes "$nodes" --cpus "$cpus" >"$dir/scenario"
+"$drifter" make 1 demo --old-memory --nodes "$nodes" --cpus "$cpus" >"$dir/scenario"
 "$drifter" run "$dir/scenario" "$dir/truth" --nodes "$nodes" --cpus "$cpus" >"$dir/ready" &
 service=$!
 while ! grep -q ready "$dir/ready" 2>/dev/null; do sleep 0.05; done

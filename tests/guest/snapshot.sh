@@ -12,4 +12,13 @@ for kind in policy huge shared split; do
 	kill -9 $process
 	rm -f /tmp/ready
 done
+# A policy that another process gave to shared memory.
+mkdir -p /dev/shm
+mount -t tmpfs none /dev/shm
+sharer /dev/shm/shared set || exit 1
+sharer /dev/shm/shared map >/tmp/ready &
+process=$!
+while ! grep -q ready /tmp/ready 2>/dev/null; do sleep 0.05; done
+numadrift snapshot -p $process --json >/out/object.json || exit 1
+kill -9 $process
 exit 0

@@ -11,11 +11,11 @@ namespace {
 
 constexpr double kPagesVoice = 64;
 constexpr double kHalfPages = 64;
-constexpr double kKernelVoice = 32;
+constexpr double kKernelVoice = 16;
 constexpr double kHalfFaults = 512;
 constexpr double kProcessVoice = 8;
-constexpr double kHalfFade = 32;       // voices heard before, that halve a later one
-constexpr double kHalfProcessFade = 8; // the prior gives way sooner
+constexpr double kHalfFade = 32;     // samples that halve the voice of pages
+constexpr double kHalfPriorFade = 8; // voices heard before, that halve the kernel's and the process'
 // What one sample, or one fault NUMA balancing counted, is worth in pages of evidence.
 constexpr double kPagesASample = 4;
 constexpr double kFaultsAPage = 4;
@@ -79,11 +79,11 @@ const Profile::Fused& Profile::fused() const {
     const double faults = amount(Evidence::kernel);
     const double fade_pages = kHalfFade / (kHalfFade + sampled);
     const double voice_pages = kPagesVoice * pages / (pages + kHalfPages) * fade_pages;
-    const double fade_kernel = kHalfFade / (kHalfFade + sampled + voice_pages);
+    const double fade_kernel = kHalfPriorFade / (kHalfPriorFade + sampled + voice_pages);
     const double voice_kernel = kKernelVoice * faults / (faults + kHalfFaults) * fade_kernel;
     const double heard = sampled + voice_pages + voice_kernel;
     const double voice_process =
-        amount(Evidence::process) > 0 ? kProcessVoice * kHalfProcessFade / (kHalfProcessFade + heard) : 0;
+        amount(Evidence::process) > 0 ? kProcessVoice * kHalfPriorFade / (kHalfPriorFade + heard) : 0;
     result.voices = {voice_pages, sampled, voice_kernel, voice_process};
     for (const double voice : result.voices) result.voice += voice;
     for (const Evidence evidence : kAll)

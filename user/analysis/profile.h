@@ -6,8 +6,9 @@
 //             thread's instructions use, and outweigh all else once there are some dozens.
 //   pages     first touches and hint faults, followed through page migrations: what the thread
 //             has used, not how much. 64 P / (P + 64) for P pages, fading as samples come in.
-//   kernel    numa_faults: 32 K / (K + 512) for K counted pages, fading alike.
-//   process   residency of the whole process: 8, fading. A prior: alone it gives a home only
+//   kernel    numa_faults: 16 K / (K + 512) for K counted pages, fading fast: the counts do not
+//             follow pages that migrate.
+//   process   residency of the whole process: 8, fading fast. A prior: alone it gives a home only
 //             where nearly all of the process' memory is on one node.
 // Weights are the mean of the distributions by voice. Sources that contradict each other are told,
 // not averaged away.

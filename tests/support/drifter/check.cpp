@@ -14,9 +14,15 @@ namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kBoundary = 1 * kMs;
+// The log and numadrift hang on the same tracepoint, one after the other; in between the emulator may
+// have run other CPUs for a while.
+constexpr std::uint64_t kBetweenHooks = 20 * kMs;
+// From the announcement of a move by NUMA balancing until the stoppers of both CPUs have come to it.
+constexpr std::uint64_t kAnnounced = 500 * kMs;
 constexpr double kBusyNs = 100e6; // threads below it are asked for no verdict
 // Of interest only where it is this sure: the weights of what hardly ran are known to nobody.
 constexpr double kWeighedNs = 1e9;
+constexpr int kWeighedMs = 5000;
 
 struct Bracket { // the thread left `from` and came to `to` between these times
     std::uint64_t begin_ns = 0;
@@ -234,7 +240,8 @@ private:
 
     // Shares at the end: all pages are used alike.
     void check_weights(const nlohmann::json& thread) {
-        if (!worker_.worker.keeps_touching || run_ns() < kWeighedNs || worker_.worker.end_ms > 0) return;
+        const bool is_long = truth_.scenario.run_ms >= kWeighedMs && run_ns() >= kWeighedNs;
+        if (!worker_.worker.keeps_touching || !is_long || worker_.worker.end_ms > 0) return;
         const auto& last = worker_.memory.back().pages;
         const int sum = std::accumulate(last.begin(), last.end(), 0);
         if (sum < 2 || 8 * sum < known_pages()) return;
@@ -299,7 +306,7 @@ private:
     bool numa_moved(std::uint64_t time_ns, int to) const {
         return std::ranges::any_of(log_, [&](const LogEvent& event) {
             return event.numa && event.tid == worker_.tid && event.to_node == to &&
-                   event.time_ns <= time_ns + kMs && event.time_ns + 100 * kMs >= time_ns;
+                   event.time_ns <= time_ns + kMs && event.time_ns + kAnnounced >= time_ns;
         });
     }
 
@@ -322,7 +329,7 @@ private:
     bool kernel_moved(std::uint64_t time_ns, int to) const {
         return std::ranges::any_of(log_, [&](const LogEvent& event) {
             return !event.numa && event.tid == worker_.tid && (to < 0 || event.to_node == to) &&
-                   event.time_ns <= time_ns + kBoundary && event.time_ns + kBoundary >= time_ns;
+                   event.time_ns <= time_ns + kBoundary && event.time_ns + kBetweenHooks >= time_ns;
         });
     }
 

@@ -18,9 +18,10 @@ constexpr std::uint64_t kSurveyPeriodNs = 10'000'000'000;
 std::vector<sampling::PolicyRange> policy_ranges(const Programs& programs, Pid pid) {
     std::vector<sampling::PolicyRange> ranges;
     if (const auto rows = programs.policies(pid))
-        for (const nd_vma_row& row : *rows)
-            ranges.push_back(
-                {row.begin, row.end, policy_text(row.policy, list_text(bits_of(row.policy_nodes)))});
+        for (const nd_vma_row& row : *rows) {
+            const std::string policy = policy_text(row.policy, list_text(bits_of(row.policy_nodes)));
+            ranges.push_back({row.begin, row.end, row.shared != 0 ? policy + " (object)" : policy});
+        }
     return ranges;
 }
 

@@ -54,7 +54,8 @@ private:
     std::map<std::uint32_t, std::uint64_t> next_survey_ns_; // by pid
 };
 
-// The policies of a process' mappings in words; empty where the kernel cannot tell them.
+// The policies of a process' mappings in words, "(object)" where it is the shared memory object's;
+// empty where the kernel cannot tell them.
 std::vector<sampling::PolicyRange> policy_ranges(const Programs& programs, Pid pid);
 
 } // namespace numadrift::live
