@@ -30,7 +30,7 @@ struct {
 
 /*
  * task_struct::numa_faults (kernel/sched/fair.c, task_faults_idx): NUMA_MEM comes first, two words
- * a node. The only reader that needs probe_read: the array has no type.
+ * a node. Needs probe_read: the array has no type.
  */
 SEC("iter/task")
 int each_numa_faults(struct bpf_iter__task *ctx)

@@ -51,6 +51,23 @@ static __always_inline struct nd_sample *reserve_sample(void)
 
 #define COPY_REGISTER(number, name) sample->registers[number] = from->name;
 
+/* Reading may fault itself, at the end of a mapping; on the tracepoint path that is seen and would
+ * be taken for a fault of the thread (first_touch_tp.bpf.c): so what is under way is put back. */
+static __always_inline void read_user_code(struct nd_sample *sample)
+{
+	struct thread_state *state = thread_state(sample->tid);
+	u64 fault_address = state ? state->fault_address : 0;
+	u64 fault_ip = state ? state->fault_ip : 0;
+	u8 fault_is_kernel = state ? state->fault_is_kernel : 0;
+
+	READ_CODE(sample, bpf_probe_read_user);
+	if (state) {
+		state->fault_address = fault_address;
+		state->fault_ip = fault_ip;
+		state->fault_is_kernel = fault_is_kernel;
+	}
+}
+
 /*
  * In the kernel. For an exception (a page fault above all) the instruction of user space that
  * caused it runs again and uses what it says. In a system call the kernel itself touches user
@@ -64,20 +81,10 @@ static __always_inline void sample_kernel(struct nd_sample *sample, struct sampl
 
 		sample->user_sp = from->sp;
 		if ((s64)from->orig_ax < 0) {
-			struct thread_state *state = thread_state(sample->tid);
-			u64 fault_address = state ? state->fault_address : 0;
-			u64 fault_ip = state ? state->fault_ip : 0;
-			u8 fault_is_kernel = state ? state->fault_is_kernel : 0;
-
 			sample->where = ND_SAMPLED_FAULT;
 			sample->ip = from->ip;
 			ND_REGISTERS(COPY_REGISTER)
-			READ_CODE(sample, bpf_probe_read_user);
-			if (state) { /* reading may have faulted itself: first_touch_tp.bpf.c */
-				state->fault_address = fault_address;
-				state->fault_ip = fault_ip;
-				state->fault_is_kernel = fault_is_kernel;
-			}
+			read_user_code(sample);
 			return;
 		}
 	}
@@ -114,7 +121,7 @@ int on_sample(struct sample_context *ctx)
 		sample->ip = from->ip;
 		sample->user_sp = from->sp;
 		ND_REGISTERS(COPY_REGISTER)
-		READ_CODE(sample, bpf_probe_read_user);
+		read_user_code(sample);
 	} else {
 		sample_kernel(sample, ctx);
 	}

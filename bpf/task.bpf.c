@@ -169,7 +169,7 @@ int each_task(struct bpf_iter__task *ctx)
 	row.cpu = task_cpu(p);
 	row.ended = p->exit_state != 0;
 	copy_comm(&row.comm, p);
-	if (p->mempolicy) {
+	if (bpf_core_field_exists(p->mempolicy) && p->mempolicy) { /* CONFIG_NUMA */
 		row.policy = p->mempolicy->mode;
 		row.policy_nodes = policy_nodes(p->mempolicy);
 	}

@@ -93,8 +93,7 @@ struct nd_faults_row {
 };
 ND_STATIC_ASSERT(sizeof(struct nd_faults_row) == 16 + 16 * ND_FAULT_NODES, "nd_faults_row");
 
-/* A mapping, by the iterator over a process' mappings. policy: MPOL_*, -1 where the mapping has
- * none of its own. */
+/* A mapping that has a policy, by the iterator over a process' mappings. policy: MPOL_*. */
 struct nd_vma_row {
 	u64 begin;
 	u64 end;
@@ -111,8 +110,9 @@ ND_STATIC_ASSERT(sizeof(struct nd_vma_row) == 40, "nd_vma_row");
 	X(0, ax)                                                                                   \
 	X(1, bx)                                                                                   \
 	X(2, cx)                                                                                   \
-	X(3, dx) X(4, si) X(5, di) X(6, bp) X(7, sp) X(8, r8) X(9, r9) X(10, r10) X(11, r11)       \
-	    X(12, r12) X(13, r13) X(14, r14) X(15, r15)
+	X(3, dx)                                                                                   \
+	X(4, si) X(5, di) X(6, bp) X(7, sp) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12)     \
+	    X(13, r13) X(14, r14) X(15, r15)
 
 /* Bytes of code sent along with a sample: before ip and from it. */
 #define ND_CODE_BEFORE 48

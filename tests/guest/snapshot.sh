@@ -2,7 +2,7 @@
 # In the guest: snapshots of drifter processes that hold their memory still.
 echo 24 >/proc/sys/vm/nr_hugepages
 for kind in policy huge shared split; do
-	drifter make 2 $kind --old-memory >/tmp/scenario
+	drifter make 3 $kind --old-memory >/tmp/scenario
 	drifter run /tmp/scenario /tmp/truth >/tmp/ready & # it waits for a signal that does not come
 	process=$!
 	while ! grep -q ready /tmp/ready 2>/dev/null; do sleep 0.05; done

@@ -47,6 +47,7 @@ private:
     void run(std::uint64_t begin_ns, std::uint64_t end_ns, std::uint64_t ran_ns);
     bool take_steps(std::uint64_t until_ns);
     void settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move);
+    bool is_wavering() const;
     void close_away(std::uint64_t time_ns, bool still_open);
     void drop_intervals_never_run_in();
     const CpuMoveRecord* move_at(std::uint64_t time_ns);
@@ -60,6 +61,13 @@ private:
     Node on_ = kNoNode;
     Node settled_on_ = kNoNode; // where it was last known to be
     bool was_home_ = false;     // at any time so far
+    // What parted it from its memory since it was last at home: a profile that wavers near a limit
+    // opens and closes intervals, and each has this cause.
+    struct Departure {
+        Opening opening = Opening::neither;
+        CpuMoveRecord move; // cause and by whom
+    };
+    std::optional<Departure> departure_;
     Standing standing_ = Standing::unknown;
     bool is_away_ = false;
     Locality result_;
@@ -145,9 +153,13 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     const bool has_moved = on_ != kNoNode && settled_on_ != kNoNode && on_ != settled_on_;
     if (on_ != kNoNode) settled_on_ = on_;
     standing_ = result_.profile.standing(on_, thresholds_);
+    if (is_away_ && !has_moved && !by_page_move && is_wavering()) standing_ = Standing::away;
     result_.last_standing = standing_;
     if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
     was_home_ |= standing_ == Standing::home;
+    if (standing_ == Standing::home) departure_.reset();
+    else if (was_home_ && has_moved) departure_ = {Opening::cpu_move, move ? *move : CpuMoveRecord{}};
+    else if (was_home_ && by_page_move && !departure_) departure_ = {Opening::page_move, {}};
     if (standing_ != Standing::away) return close_away(time_ns, false);
     if (is_away_ && result_.away.back().to == on_) return;
     close_away(time_ns, false); // moved on, still away: another interval, with its own cause
@@ -157,15 +169,26 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     interval.from = *result_.home;
     interval.to = on_;
     interval.start_ns = time_ns;
-    if (move && topology_.local_memory_node(move->from) != on_) {
-        interval.start_ns = move->time_ns;
-        interval.cause = move->cause;
-        interval.by = move->by;
-        interval.by_comm = move->by_comm;
+    const CpuMoveRecord* mover = move && topology_.local_memory_node(move->from) != on_ ? move : nullptr;
+    if (mover) interval.start_ns = mover->time_ns;
+    if (departure_) {
+        interval.opening = departure_->opening;
+        if (!mover && interval.opening == Opening::cpu_move) mover = &departure_->move;
     }
-    if (!was_home_) return;
-    if (has_moved) interval.opening = Opening::cpu_move;
-    else if (by_page_move) interval.opening = Opening::page_move;
+    if (!mover) return;
+    interval.cause = mover->cause;
+    interval.by = mover->by;
+    interval.by_comm = mover->by_comm;
+}
+
+// Nothing moved, and evidence that comes and goes says a little less than it did: no news.
+bool Walker::is_wavering() const {
+    constexpr double kMargin = 0.1;
+    if (standing_ == Standing::unknown) return result_.profile.weight(result_.away.back().from) > 0.5;
+    if (standing_ != Standing::spread) return false;
+    const AwayInterval& interval = result_.away.back();
+    return result_.profile.weight(interval.from) >= thresholds_.home_share - kMargin &&
+           result_.profile.weight(on_) <= thresholds_.away_share + kMargin;
 }
 
 void Walker::close_away(std::uint64_t time_ns, bool still_open) {

@@ -22,31 +22,48 @@ const Limits* limits_in(const AwayInterval& interval, const ThreadTrack& track) 
     return found;
 }
 
-bool has(const std::vector<std::uint32_t>& list, std::uint32_t number) {
-    return std::ranges::find(list, number) != list.end();
+std::vector<std::uint32_t> sorted_list(const std::string& text) {
+    auto list = parse_list(text);
+    std::ranges::sort(list);
+    return list;
 }
 
-void add_limits(const AwayInterval& interval, const Limits& limits, const Topology& topology,
-                std::vector<std::string>& reasons) {
-    const auto cpus = parse_list(limits.cpus);
-    const auto at_home = topology.cpus_of(interval.from);
-    const bool may_go_home = std::ranges::any_of(at_home, [&](Cpu cpu) { return has(cpus, raw(cpu)); });
-    if (!cpus.empty() && !at_home.empty() && !may_go_home)
+bool has(const std::vector<std::uint32_t>& sorted, std::uint32_t number) {
+    return std::ranges::binary_search(sorted, number);
+}
+
+} // namespace
+
+Uncorrected::Uncorrected(const ThreadTrack& track, const Timeline& timeline)
+    : track_(track), timeline_(timeline) {}
+
+void Uncorrected::add_limits(const AwayInterval& interval, const Limits& limits,
+                             std::vector<std::string>& reasons) {
+    if (parsed_ != &limits) {
+        parsed_ = &limits;
+        cpus_ = sorted_list(limits.cpus);
+        mems_ = sorted_list(limits.mems);
+        named_ = sorted_list(limits.policy_nodes);
+    }
+    const auto at_home = timeline_.topology.cpus_of(interval.from);
+    const bool may_go_home = std::ranges::any_of(at_home, [&](Cpu cpu) { return has(cpus_, raw(cpu)); });
+    if (!cpus_.empty() && !at_home.empty() && !may_go_home)
         reasons.push_back(fmt::format("its affinity or cpuset allows CPUs {} only, none of node {}",
-                                      limits.cpus, raw(interval.from)));
-    const auto mems = parse_list(limits.mems);
+                                      list_text(cpus_), raw(interval.from)));
     const auto to = static_cast<std::uint32_t>(raw(interval.to));
-    if (!mems.empty() && raw(interval.to) >= 0 && !has(mems, to))
+    if (!mems_.empty() && raw(interval.to) >= 0 && !has(mems_, to))
         reasons.push_back(fmt::format("its cpuset allows memory on nodes {} only: pages cannot follow to "
                                       "node {}",
-                                      limits.mems, to));
-    const auto named = parse_list(limits.policy_nodes);
-    if (limits.policy == kBind && !named.empty() && !has(named, to))
-        reasons.push_back(fmt::format("its memory policy binds pages to nodes {}", limits.policy_nodes));
+                                      list_text(mems_), to));
+    if (limits.policy == kBind && !named_.empty() && !has(named_, to))
+        reasons.push_back(fmt::format("its memory policy binds pages to nodes {}", list_text(named_)));
     if (limits.policy == kInterleave || limits.policy == kWeightedInterleave)
-        reasons.push_back(
-            fmt::format("its memory policy interleaves pages over nodes {}", limits.policy_nodes));
+        reasons.push_back(named_.empty() ? "its memory policy interleaves pages"
+                                         : fmt::format("its memory policy interleaves pages over nodes {}",
+                                                       list_text(named_)));
 }
+
+namespace {
 
 template <class Record, class Time> std::pair<std::size_t, std::size_t>
 range_in(const std::vector<Record>& records, Time time, const AwayInterval& interval) {
@@ -96,16 +113,14 @@ void add_page_moves(const AwayInterval& interval, const ThreadTrack& track, cons
 
 } // namespace
 
-std::vector<std::string> why_uncorrected(const AwayInterval& interval, const ThreadTrack& track,
-                                         const Timeline& timeline) {
+std::vector<std::string> Uncorrected::reasons(const AwayInterval& interval) {
     std::vector<std::string> reasons;
-    if (const Limits* limits = limits_in(interval, track))
-        add_limits(interval, *limits, timeline.topology, reasons);
-    const int balancing = timeline.begin.numa_balancing;
+    if (const Limits* limits = limits_in(interval, track_)) add_limits(interval, *limits, reasons);
+    const int balancing = timeline_.begin.numa_balancing;
     if (balancing < 0) reasons.emplace_back("this kernel has no NUMA balancing");
     else if (balancing == 0) reasons.emplace_back("NUMA balancing is off (kernel.numa_balancing=0)");
-    else add_decisions(interval, track, reasons);
-    add_page_moves(interval, track, timeline, reasons);
+    else add_decisions(interval, track_, reasons);
+    add_page_moves(interval, track_, timeline_, reasons);
     return reasons;
 }
 

@@ -167,7 +167,8 @@ Result<int> run(const RecordOptions& options) {
     if (child) child->release();
 
     const Status status = record(**live, *writer, child, duration);
-    live->reset(); // detach before the answer is worked out
+    // Programs are detached by now. What else there is to end may wait for a lock of the target, and
+    // must not keep the answer back.
     release_signals();
     auto printed = print_report(writer->path(), *options.report);
     if (!status) return status.error();

@@ -80,7 +80,8 @@ std::vector<std::string> notes_on(const ProcessSnapshot& process, const Topology
                 count, group.cpus, share_text(static_cast<double>(far_pages) / static_cast<double>(all))));
         const auto mems = parse_list(group.mems);
         for (const auto& [node, pages] : sums)
-            if (std::ranges::find(mems, static_cast<std::uint32_t>(raw(node))) == mems.end() &&
+            if (!mems.empty() &&
+                std::ranges::find(mems, static_cast<std::uint32_t>(raw(node))) == mems.end() &&
                 pages * 100 > all)
                 notes.push_back(
                     fmt::format("{} is on node {}, where its cpuset (memory nodes {}) does not allow "
@@ -136,14 +137,15 @@ void print_text(const ProcessSnapshot& process) {
     for (const auto& [node, pages] : pages_by_node(survey.rows))
         total +=
             fmt::format("{}node {} {}", total.empty() ? "" : ", ", raw(node), size_text(pages * kPageBytes));
-    fmt::print("  data (without text): {}\n", total.empty() ? "none" : total);
+    fmt::print("  {}: {}\n", process.is_exact ? "all" : "data (without text)",
+               total.empty() ? "none" : total);
     for (const auto& [group, count] : process.threads)
         fmt::print("  {} thread{}: CPUs {}, memory nodes {}, policy {}\n", count, count == 1 ? "" : "s",
                    group.cpus, group.mems, group.policy);
     for (const auto& note : process.notes) fmt::print("  note: {}\n", note);
     if (!process.policies_unknown.empty())
         fmt::print("  note: policies of mappings are not known: {}\n", process.policies_unknown);
-    if (process.is_exact) fmt::print("  (exact, from numa_maps)\n");
+    if (process.is_exact) fmt::print("  (exact, from numa_maps; programs' text counts as file)\n");
     else
         fmt::print("  (by {} random pages, bounds of 95 %; asking took {}, at most {} at a time)\n",
                    count_text(survey.pages_asked), duration_text(static_cast<double>(survey.query_ns)),

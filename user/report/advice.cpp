@@ -123,7 +123,7 @@ Advice move_memory(const Group& group, const Report& report, bool is_first) {
             })};
 }
 
-// A cpuset that keeps a thread from home keeps taskset from bringing it there.
+// A cpuset whose memory nodes do not match its CPUs: migratepages cannot bring pages there either.
 std::optional<Advice> widen_cpuset(const Group& group, const Report& report) {
     const auto& limits = group.threads.front()->limits;
     if (!limits) return std::nullopt;
@@ -154,7 +154,7 @@ std::optional<Advice> let_kernel_balance(const Report& report) {
 }
 
 // Threads that use memory of many nodes: nothing they run on is right, only less wrong.
-std::optional<Advice> bind_spread(const Report& report) {
+std::vector<Advice> bind_spread(const Report& report) {
     std::map<Pid, std::vector<const ThreadReport*>> spread;
     for (const auto& thread : report.threads)
         if (thread.verdict == Verdict::spread) spread[thread.pid].push_back(&thread);
@@ -167,16 +167,23 @@ std::optional<Advice> bind_spread(const Report& report) {
         std::ranges::max_element(spread, {}, [&](const auto& entry) { return remote_of(entry.second); });
     if (worst == spread.end() ||
         remote_of(worst->second) < kWorthTelling * static_cast<double>(report.cpu_ns))
-        return std::nullopt;
+        return {};
     std::map<Node, double> used;
     for (const ThreadReport* thread : worst->second)
         for (const auto& [way, ns] : thread->locality.use_ns) used[way.memory] += ns;
     const Node most =
         std::ranges::max_element(used, {}, [](const auto& entry) { return entry.second; })->first;
-    return Advice{fmt::format("Start process {} on one node, if it fits there", raw(worst->first)),
-                  fmt::format("numactl --cpunodebind={0} --membind={0} COMMAND", raw(most)),
-                  "its threads use memory of several nodes; bound to one, none of it is remote",
-                  left_if(report, worst->second, [](const Locality&) { return remote_if_bound(); })};
+    std::vector<Node> nodes;
+    for (const auto& [node, info] : report.topology.nodes)
+        if (info.memory_bytes > 0) nodes.push_back(node);
+    return {{fmt::format("Start process {} on one node, if it fits there", raw(worst->first)),
+             fmt::format("numactl --cpunodebind={0} --membind={0} COMMAND", raw(most)),
+             "its threads use memory of several nodes; bound to one, none of it is remote",
+             left_if(report, worst->second, [](const Locality&) { return remote_if_bound(); })},
+            {"Or spread its memory evenly, if it does not", "numactl --interleave=all COMMAND",
+             "no node's memory is then the bottleneck, though most of it stays remote",
+             left_if(report, worst->second,
+                     [&](const Locality& locality) { return remote_if_interleaved(locality, nodes); })}};
 }
 
 } // namespace
@@ -190,11 +197,11 @@ std::vector<Advice> advise(const Report& report) {
         const bool is_new = memory_said.emplace(group.pid, group.home).second;
         if (memory_first && is_new) advice.push_back(move_memory(group, report, true));
         if (can_go_home) advice.push_back(pin_home(group, report));
-        if (!memory_first && is_new) advice.push_back(move_memory(group, report, false));
         if (auto widen = widen_cpuset(group, report)) advice.push_back(*std::move(widen));
+        else if (!memory_first && is_new) advice.push_back(move_memory(group, report, false));
     }
     if (auto balance = let_kernel_balance(report)) advice.push_back(*std::move(balance));
-    if (auto bind = bind_spread(report)) advice.push_back(*std::move(bind));
+    for (Advice& bind : bind_spread(report)) advice.push_back(std::move(bind));
     return advice;
 }
 

@@ -19,8 +19,8 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     const auto process = timeline.process_weights.find(track.pid);
     thread.locality = walk(track, process == timeline.process_weights.end() ? nullptr : &process->second,
                            timeline.topology, thresholds);
-    for (AwayInterval& interval : thread.locality.away)
-        interval.uncorrected = why_uncorrected(interval, track, timeline);
+    Uncorrected uncorrected(track, timeline);
+    for (AwayInterval& interval : thread.locality.away) interval.uncorrected = uncorrected.reasons(interval);
     thread.verdict = judge(thread.locality, timeline.topology, thresholds);
     thread.confidence = thread.locality.profile.confidence();
     thread.faults = track.touched_pages;
@@ -127,7 +127,8 @@ Result<Report> make_report(Source& source, const Thresholds& thresholds) {
     if (timeline.end) {
         report.missed_runs = timeline.end->missed;
         std::uint64_t lost = 0;
-        for (const auto& [kind, count] : timeline.lost.events) lost += count;
+        for (const auto& [kind, count] : timeline.lost.events)
+            if (kind < ND_KERNEL_KINDS) lost += count; // samples are no events of the kernel side
         report.unaccounted = timeline.end->emitted != timeline.end->received + lost;
         report.complete = report.complete && report.missed_runs == 0 && !report.unaccounted;
     }

@@ -257,17 +257,21 @@ void write_counts(const Report& report, Writer& out) {
     for (const auto& thread : report.threads) {
         sum.taken += thread.sampling.taken;
         sum.own += thread.sampling.own;
+        sum.unasked += thread.sampling.unasked;
         used += thread.samples_exact + thread.samples_base;
     }
     if (sum.taken > 0)
         out.wrapped(fmt::format("Samples of data addresses: {} taken, {} gave the node of a page, {} were of "
                                 "a thread's own stack",
-                                count_text(sum.taken), count_text(used), count_text(sum.own)),
+                                count_text(sum.taken), count_text(used), count_text(sum.own)) +
+                        (sum.unasked == 0 ? ""
+                                          : fmt::format(", {} were not asked for (their budget)",
+                                                        count_text(sum.unasked))),
                     4);
     const auto cost_ns = static_cast<double>(report.overhead.bpf_ns + report.overhead.reader_cpu_ns);
     if (report.duration_ns > 0)
-        out.wrapped(fmt::format("Cost of recording: {} of one CPU ({} in the kernel, {} in the reader, of "
-                                "that {} asking for pages)",
+        out.wrapped(fmt::format("Cost of recording: {} of one CPU ({} in the kernel, {} in the reader; {} "
+                                "went by asking for pages)",
                                 share_text(cost_ns / static_cast<double>(report.duration_ns)),
                                 report.overhead.bpf_ns > 0
                                     ? duration_text(static_cast<double>(report.overhead.bpf_ns))

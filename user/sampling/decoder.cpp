@@ -79,7 +79,8 @@ private:
         const std::uint64_t other = effect.from >= 0 ? value(effect.from) : effect.number;
         if (effect.kind == Effect::Kind::set) return other;
         if (is_written(gone_, effect.to)) return std::nullopt;
-        const std::uint64_t old = value(effect.to);
+        const std::uint64_t mask = effect.is_32_bits ? 0xffffffff : ~std::uint64_t{0};
+        const std::uint64_t old = value(effect.to) & mask;
         switch (effect.kind) {
         case Effect::Kind::add: return old + other;
         case Effect::Kind::subtract: return old - other;

@@ -12,6 +12,7 @@ namespace {
 // A batch that takes longer waited for the mmap lock, or for its CPU: the next ones are smaller.
 constexpr std::uint64_t kLongNs = 400'000;
 constexpr double kMostCreditNs = 5e6;
+constexpr double kMostChargeNs = 50e6;
 
 int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
     const long failed =
@@ -38,13 +39,18 @@ std::size_t PageQuery::allowance() {
     return credit_ns_ > 0 ? batch_ : 0;
 }
 
+// A long wait for the lock of a process that hangs is a debt of some seconds, not of minutes.
+void PageQuery::charge(std::uint64_t ns) {
+    credit_ns_ -= std::min(static_cast<double>(ns), kMostChargeNs);
+    spent_ns_ += ns;
+}
+
 std::optional<std::vector<Node>> PageQuery::ask(Pid pid, std::span<const std::uint64_t> addresses) {
     std::vector<int> status(addresses.size(), -EFAULT);
     const std::uint64_t begin_ns = clock_();
     const int error = ask_(pid, addresses, status);
     const std::uint64_t took_ns = clock_() - begin_ns;
-    credit_ns_ -= static_cast<double>(took_ns);
-    spent_ns_ += took_ns;
+    charge(took_ns);
     longest_ns_ = std::max(longest_ns_, took_ns);
     pages_ += addresses.size();
     batch_ =

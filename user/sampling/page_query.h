@@ -33,6 +33,9 @@ public:
     // forbids it.
     std::optional<std::vector<Node>> ask(Pid pid, std::span<const std::uint64_t> addresses);
 
+    // Takes time from the budget, for something else that was as much a burden.
+    void charge(std::uint64_t ns);
+
     std::uint64_t now_ns() const { return clock_(); }
     std::uint64_t spent_ns() const { return spent_ns_; }
     std::uint64_t longest_ns() const { return longest_ns_; }

@@ -13,17 +13,23 @@ constexpr std::uint64_t kPageMask = ~std::uint64_t{4095};
 constexpr std::size_t kMostWaiting = 1024;
 // An address outside all known mappings: they have changed. How soon they are read again.
 constexpr std::uint64_t kReadAgainNs = 200'000'000;
+constexpr std::uint64_t kReadAtLastNs = 30'000'000'000;
+constexpr std::uint64_t kPassesASurvey = 4; // one of so many passes begins with the survey
 
 } // namespace
 
 Sampler::Sampler(SamplerOptions options, PageQuery query)
     : options_(std::move(options)), query_(std::move(query)) {}
 
-void Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) const {
+// Reading holds the mmap lock too, and is paid for like a question.
+void Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) {
+    const std::uint64_t begin_ns = query_.now_ns();
     const auto text = read_file(fmt::format("{}/proc/{}/maps", options_.root, pid));
     if (text) known.mappings = Mappings::parse(*text);
+    query_.charge(query_.now_ns() - begin_ns);
     known.read_ns = now_ns;
-    known.next_read_ns = now_ns + kReadAgainNs;
+    known.pause_ns = std::clamp(2 * known.pause_ns, kReadAgainNs, kReadAtLastNs);
+    known.next_read_ns = now_ns + known.pause_ns;
 }
 
 const Mapping* Sampler::mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns) {
@@ -32,7 +38,9 @@ const Mapping* Sampler::mapping_of(std::uint32_t pid, std::uint64_t address, std
     const Mapping* mapping = known.mappings.find(address);
     if (mapping || now_ns < known.next_read_ns) return mapping;
     read_mappings(pid, known, now_ns);
-    return known.mappings.find(address);
+    mapping = known.mappings.find(address);
+    if (mapping) known.pause_ns = 0; // worth it: they do change
+    return mapping;
 }
 
 void Sampler::take(const RawSample& sample) {
@@ -100,25 +108,29 @@ std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     return pages.size();
 }
 
+void Sampler::survey(Pid pid) {
+    if (std::ranges::find(surveys_wanted_, pid) == surveys_wanted_.end()) surveys_wanted_.push_back(pid);
+}
+
 void Sampler::ask_survey(std::size_t most, std::vector<Event>& events) {
-    if (surveys_.empty()) {
-        const Pid pid = *surveys_wanted_.begin();
-        surveys_wanted_.erase(surveys_wanted_.begin());
+    if (!survey_) {
+        if (surveys_wanted_.empty()) return;
+        const Pid pid = surveys_wanted_.front();
+        surveys_wanted_.pop_front();
         Known& known = processes_[raw(pid)];
         read_mappings(raw(pid), known, query_.now_ns());
         const auto policies = options_.policies ? options_.policies(pid) : std::vector<PolicyRange>{};
-        surveys_.emplace(pid, ResidencySurvey(known.mappings, policies, query_.now_ns() ^ raw(pid)));
+        survey_.emplace(pid, ResidencySurvey(known.mappings, policies, query_.now_ns() ^ raw(pid)));
     }
-    const auto at = surveys_.begin();
-    const Pid pid = at->first;
-    const auto addresses = at->second.next(most);
+    auto& [pid, survey] = *survey_;
+    const auto addresses = survey.next(most);
     const auto nodes = addresses.empty() ? std::nullopt : query_.ask(pid, addresses);
-    if (nodes) return at->second.absorb(*nodes);
+    if (nodes) return survey.absorb(*nodes);
     const std::uint64_t now_ns = query_.now_ns();
     if (addresses.empty())
-        for (Residency& row : at->second.result(resident_pages(options_.root, pid)))
+        for (Residency& row : survey.result(resident_pages(options_.root, pid)))
             events.push_back({now_ns, raw(pid), 0, std::move(row)});
-    surveys_.erase(at);
+    survey_.reset();
 }
 
 void Sampler::skip(std::uint32_t pid, std::uint32_t tid, std::uint32_t count) {
@@ -129,8 +141,10 @@ void Sampler::skip(std::uint32_t pid, std::uint32_t tid, std::uint32_t count) {
 
 void Sampler::pass(std::vector<Event>& events) {
     std::size_t most = query_.allowance();
+    if (most == 0) return;
+    if (++passes_ % kPassesASurvey == 0) return ask_survey(most, events);
     while (most > 0 && !waiting_.empty()) most -= std::min(most, ask_waiting(most, events));
-    if (most > 0 && (!surveys_.empty() || !surveys_wanted_.empty())) ask_survey(most, events);
+    if (most > 0) ask_survey(most, events);
 }
 
 void Sampler::give_up_waiting() {
@@ -148,10 +162,12 @@ void Sampler::tell_counts(std::uint64_t now_ns, std::vector<Event>& events) {
 }
 
 void Sampler::forget(Pid pid) {
-    processes_.erase(raw(pid));
-    surveys_.erase(pid);
-    surveys_wanted_.erase(pid);
+    for (const Waiting& sample : waiting_)
+        if (sample.pid == raw(pid)) ++counts_[{sample.pid, sample.tid}].unasked;
     std::erase_if(waiting_, [pid](const Waiting& sample) { return sample.pid == raw(pid); });
+    processes_.erase(raw(pid));
+    std::erase(surveys_wanted_, pid);
+    if (survey_ && survey_->first == pid) survey_.reset();
 }
 
 } // namespace numadrift::sampling

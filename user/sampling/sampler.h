@@ -15,7 +15,7 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,7 +46,8 @@ public:
     // The counts since the last time, as events; to be called now and then, and at the end.
     void tell_counts(std::uint64_t now_ns, std::vector<Event>& events);
 
-    void survey(Pid pid) { surveys_wanted_.insert(pid); }
+    // Wants the residency of a process surveyed; each waits for its turn.
+    void survey(Pid pid);
     void forget(Pid pid); // it ended, or runs another program
 
     std::uint64_t query_ns() const { return query_.spent_ns(); }
@@ -56,6 +57,7 @@ private:
         Mappings mappings;
         std::uint64_t read_ns = 0;
         std::uint64_t next_read_ns = 0;
+        std::uint64_t pause_ns = 0; // until then, longer each time it was in vain
     };
     struct Waiting {
         std::uint32_t pid = 0;
@@ -65,7 +67,7 @@ private:
     };
 
     const Mapping* mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns);
-    void read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) const;
+    void read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns);
     void thin_out();
     std::size_t ask_waiting(std::size_t most, std::vector<Event>& events);
     void ask_survey(std::size_t most, std::vector<Event>& events);
@@ -76,8 +78,9 @@ private:
     std::map<std::uint32_t, Known> processes_;
     std::deque<Waiting> waiting_;
     std::map<std::pair<std::uint32_t, std::uint32_t>, Sampling> counts_; // by pid and tid
-    std::set<Pid> surveys_wanted_;
-    std::map<Pid, ResidencySurvey> surveys_;
+    std::deque<Pid> surveys_wanted_;
+    std::optional<std::pair<Pid, ResidencySurvey>> survey_; // under way
+    std::uint64_t passes_ = 0;
 };
 
 } // namespace numadrift::sampling

@@ -13,7 +13,9 @@ constexpr std::uint64_t kMostFaults = std::uint64_t{1} << 48; // more is a damag
 constexpr std::uint64_t kPageMoveMergeNs = 100'000'000;
 constexpr std::uint64_t kFirstLookNs = 1'000'000'000;
 constexpr std::uint32_t kMigrateFail = 0x10; // TNF_MIGRATE_FAIL (kernel/sched/sched.h, 5.10 to 7.2)
-constexpr std::int32_t kMostNodes = 1024;    // MAX_NUMNODES of any kernel
+constexpr std::size_t kPruneSamples = 1024;  // of one page
+constexpr std::size_t kMostSurveyRows = 4096;
+constexpr std::int32_t kMostNodes = 1024; // MAX_NUMNODES of any kernel
 
 bool is_node(std::int32_t id) {
     return id >= 0 && id < kMostNodes;
@@ -45,8 +47,23 @@ void Timeline::move_samples(Pid pid, std::uint64_t address, Node to, std::uint64
     if (page == process->second.end() || page->second.node == to) return;
     page->second.node = to;
     page->second.since_ns = time_ns;
-    for (const auto& [track, sample] : page->second.samples)
+    forget_past_samples(page->second);
+    for (const auto& [track, sample] : page->second.samples) {
+        if (sample_moves_left_ == 0) return; // only a hostile trace has so many
+        --sample_moves_left_;
         tracks_[track].samples.moved(sample, time_ns, to);
+    }
+}
+
+void Timeline::forget_past_samples(SampledPage& page) const {
+    std::erase_if(page.samples,
+                  [this](const auto& entry) { return tracks_[entry.first].samples.is_past(entry.second); });
+}
+
+// The page is another one from now on: what was sampled of the old one stays as it was.
+void Timeline::forget_sampled_page(Pid pid, std::uint64_t address) {
+    const auto process = sampled_.find(pid);
+    if (process != sampled_.end()) process->second.erase(address / kPageBytes);
 }
 
 void Timeline::on(const Event& event, const AccessSample& fields) {
@@ -55,18 +72,29 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     const std::uint64_t now_ns = since_begin(event.time_ns);
     const Node node{fields.node};
     const Pid pid{event.pid};
-    const auto map = pages_.find(pid);
-    const Page known = map == pages_.end() ? Page{} : map->second.get(fields.address);
+    const bool is_exact = fields.how == ND_SAMPLE_exact;
     move_samples(pid, fields.address, node, now_ns);
     SampledPage& page = sampled_[pid][fields.address / kPageBytes];
     page.node = node;
-    const std::uint64_t since_ns = std::max(known.node == node ? known.since_ns : 0, page.since_ns);
-
+    std::uint64_t since_ns = page.since_ns;
+    bool has_moved = since_ns > 0;
+    if (const auto map = pages_.find(pid); map != pages_.end()) {
+        Page known = map->second.get(fields.address);
+        if (known.node != kNoNode && known.node != node && is_exact) { // a move nobody told of
+            move_weight(known, node, now_ns, true);
+            known = {node, now_ns, known.users, true};
+            map->second.set(fields.address, known, page_budget);
+        }
+        if (known.node == node && known.since_ns > since_ns) {
+            since_ns = known.since_ns;
+            has_moved = known.has_moved;
+        }
+    }
     ThreadTrack& track = tracks_[*index];
-    const bool is_exact = fields.how == ND_SAMPLE_exact;
     const std::uint32_t sample =
-        track.samples.add(now_ns, node, since_ns, is_exact ? SampleLog::kExact : SampleLog::kBase);
+        track.samples.add(now_ns, node, since_ns, has_moved, is_exact ? SampleLog::kExact : SampleLog::kBase);
     ++(is_exact ? track.samples_exact : track.samples_base);
+    if (page.samples.size() >= kPruneSamples) forget_past_samples(page);
     page.samples.emplace_back(*index, sample);
 }
 
@@ -110,6 +138,7 @@ void Timeline::on(const Event& event, const Residency& fields) {
         surveyed_again_.insert(pid);
     }
     record.time_ns = now_ns;
+    if (record.rows.size() >= kMostSurveyRows) return;
     record.rows.push_back(fields);
     if (fields.mapping != "text")
         weights.add(surveyed_again_.contains(pid) ? now_ns : 0, Node{fields.node},
@@ -135,19 +164,20 @@ void Timeline::on(const Event& event, const FirstTouch& fields) {
     for (std::uint32_t i = 0; i < pages; ++i) {
         const std::uint64_t address = fields.address + i * kPageBytes;
         const Page old = map.get(address);
+        if (by_thread) forget_sampled_page(Pid{event.pid}, address);
         // Told late (the run was long open): the page has come to another place since. Times in a
         // map are to the millisecond.
         const bool is_late =
             old.since_ns > now_ns || (old.node != node && old.since_ns / 1'000'000 == now_ns / 1'000'000);
         if (by_thread && old.node != kNoNode && is_late) {
             const bool moved = old.users == UserSets::kNobody;
-            move_weight({node, now_ns, toucher}, moved ? old.node : kNoNode, std::max(old.since_ns, now_ns),
-                        moved);
-            if (moved) map.set(address, {old.node, old.since_ns, toucher}, page_budget);
+            move_weight({node, now_ns, toucher, false}, moved ? old.node : kNoNode,
+                        std::max(old.since_ns, now_ns), moved);
+            if (moved) map.set(address, {old.node, old.since_ns, toucher, old.has_moved}, page_budget);
             continue;
         }
         if (old.node != kNoNode) move_weight(old, by_thread ? kNoNode : node, now_ns, !by_thread);
-        map.set(address, {node, now_ns, by_thread ? toucher : old.users}, page_budget);
+        map.set(address, {node, now_ns, by_thread ? toucher : old.users, !by_thread}, page_budget);
     }
     if (!by_thread) return;
     tracks_[index].weights.add(now_ns, node, pages);
@@ -170,11 +200,12 @@ void Timeline::on(const Event& event, const HintFault& fields) {
     for (std::uint32_t i = 0; i < pages; ++i) {
         const std::uint64_t address = first + i * kPageBytes;
         Page page = map.get(address);
-        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody}; // there before the trace
-        if (page.node != node) {                                       // a move nobody told of
+        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody, false}; // there before the trace
+        if (page.node != node) {                                              // a move nobody told of
             move_weight(page, node, now_ns, true);
             page.node = node;
             page.since_ns = now_ns;
+            page.has_moved = true;
         }
         const UserSets::Id users = users_.with(page.users, index);
         if (users != page.users) {
@@ -203,7 +234,7 @@ void Timeline::on(const Event& event, const PageMove& fields) {
         if (from == kNoNode) from = old.node;
         if (old.node != kNoNode && old.node != to) move_weight(old, to, now_ns, true);
         if (to != kNoNode) move_samples(Pid{event.pid}, address, to, now_ns);
-        if (to != kNoNode) map.set(address, {to, now_ns, old.users}, page_budget);
+        if (to != kNoNode) map.set(address, {to, now_ns, old.users, true}, page_budget);
     }
     if (from != to) count_page_move(now_ns, from, to, fields.reason, pages);
 }

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint64_t kPageShift = 12;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::uint32_t kMovedBit = 1u << 31; // times are below it for 24 days
 
 } // namespace
 
@@ -30,7 +31,8 @@ Page PageMap::get(std::uint64_t address) const {
     if (found == blocks_.end()) return {};
     const Block& block = *found->second;
     const std::size_t at = number % kPagesPerBlock;
-    return {Node{block.node[at]}, block.since_ms[at] * kNsPerMs, block.users[at]};
+    return {Node{block.node[at]}, (block.since_ms[at] & ~kMovedBit) * kNsPerMs, block.users[at],
+            (block.since_ms[at] & kMovedBit) != 0};
 }
 
 void PageMap::set(std::uint64_t address, const Page& page, PageBudget& budget) {
@@ -50,7 +52,8 @@ void PageMap::set(std::uint64_t address, const Page& page, PageBudget& budget) {
     Block& block = *found->second;
     const std::size_t at = number % kPagesPerBlock;
     block.node[at] = static_cast<std::int16_t>(raw(page.node));
-    block.since_ms[at] = static_cast<std::uint32_t>(page.since_ns / kNsPerMs);
+    block.since_ms[at] = (static_cast<std::uint32_t>(page.since_ns / kNsPerMs) & ~kMovedBit) |
+                         (page.has_moved ? kMovedBit : 0);
     block.users[at] = page.users;
 }
 

@@ -38,6 +38,7 @@ struct Page {
     Node node = kNoNode;        // kNoNode: nothing is known of this page
     std::uint64_t since_ns = 0; // when it came there, to the millisecond; 0: before the trace
     UserSets::Id users = UserSets::kNobody;
+    bool has_moved = false; // it came there from another node; else it was allocated there
 };
 
 // How many blocks all maps of a trace may have: 256 GiB of touched address space in 650 MiB. A
@@ -61,7 +62,7 @@ private:
     static constexpr std::uint64_t kPagesPerBlock = 512;
     struct Block {
         std::array<std::int16_t, kPagesPerBlock> node;
-        std::array<std::uint32_t, kPagesPerBlock> since_ms;
+        std::array<std::uint32_t, kPagesPerBlock> since_ms; // the topmost bit: has_moved
         std::array<UserSets::Id, kPagesPerBlock> users;
     };
 

@@ -4,9 +4,10 @@
 
 namespace numadrift {
 
-std::uint32_t SampleLog::add(std::uint64_t time_ns, Node node, std::uint64_t since_ns, std::int64_t weight) {
+std::uint32_t SampleLog::add(std::uint64_t time_ns, Node node, std::uint64_t since_ns, bool has_moved,
+                             std::int64_t weight) {
     if (!samples_.empty()) time_ns = std::max(time_ns, samples_.back().time_ns);
-    samples_.push_back({time_ns, since_ns, node, weight});
+    samples_.push_back({time_ns, since_ns, node, has_moved, weight});
     return static_cast<std::uint32_t>(samples_.size() - 1);
 }
 
@@ -44,7 +45,7 @@ void SampleLog::add_period(std::size_t first, std::size_t last, std::uint64_t fr
             node = move->to;
         }
         if (!is_in && begin_ns < end_ns)
-            step(begin_ns, node, sample.weight, sample.since_ns == begin_ns && begin_ns > 0);
+            step(begin_ns, node, sample.weight, sample.has_moved && sample.since_ns == begin_ns);
         if (begin_ns < end_ns && end_ns != UINT64_MAX) step(end_ns, node, -sample.weight, false);
     }
 }

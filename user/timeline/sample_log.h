@@ -22,8 +22,10 @@ public:
     static constexpr std::int64_t kExact = 4;
     static constexpr std::int64_t kBase = 1;
 
-    // since_ns: when the page came to the node; 0: before the trace. Answers the sample's index.
-    std::uint32_t add(std::uint64_t time_ns, Node node, std::uint64_t since_ns, std::int64_t weight);
+    // since_ns: when the page came to the node; 0: before the trace. has_moved: from another one.
+    // Answers the sample's index.
+    std::uint32_t add(std::uint64_t time_ns, Node node, std::uint64_t since_ns, bool has_moved,
+                      std::int64_t weight);
 
     // The page of that sample moved.
     void moved(std::uint32_t sample, std::uint64_t time_ns, Node to);
@@ -33,6 +35,9 @@ public:
 
     std::size_t size() const { return samples_.size(); }
 
+    // Too long ago to be among the nearest to any later time.
+    bool is_past(std::uint32_t sample) const { return sample + kWindow < samples_.size(); }
+
     // The weights at each time, of the samples nearest to it.
     std::vector<WeightStep> steps() const;
 
@@ -41,6 +46,7 @@ private:
         std::uint64_t time_ns = 0;
         std::uint64_t since_ns = 0;
         Node node = kNoNode;
+        bool has_moved = false;
         std::int64_t weight = 0;
     };
     struct Move {

@@ -181,12 +181,15 @@ private:
     void forget_pages(Pid pid);
     void move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move);
     void move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns);
+    void forget_past_samples(SampledPage& page) const;
+    void forget_sampled_page(Pid pid, std::uint64_t address);
 
     std::vector<ThreadTrack> tracks_;
     std::vector<Live> live_;               // beside tracks_
     std::map<Tid, std::uint32_t> current_; // living threads; exited ones until they are released
     std::map<Pid, PageMap> pages_;
     std::map<Pid, std::unordered_map<std::uint64_t, SampledPage>> sampled_; // by page number
+    std::uint64_t sample_moves_left_ = 1u << 22;
     std::set<Pid> surveyed_again_; // processes with more than one survey
     UserSets users_;
     std::uint64_t begin_ns_ = 0;

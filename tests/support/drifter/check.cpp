@@ -309,10 +309,16 @@ private:
                      std::to_string(all_ns / 1e6) + " ms");
     }
 
+    // NUMA balancing announced it since the move before, and nothing else was announced for later.
     bool numa_moved(std::uint64_t time_ns, int to) const {
+        std::uint64_t before_ns = 0;
+        for (const LogEvent& event : log_)
+            if (!event.numa && event.tid == worker_.tid && event.time_ns + kBetweenHooks < time_ns)
+                before_ns = std::max(before_ns, event.time_ns);
         return std::ranges::any_of(log_, [&](const LogEvent& event) {
             return event.numa && event.tid == worker_.tid && event.to_node == to &&
-                   event.time_ns <= time_ns + kMs && event.time_ns + kAnnounced >= time_ns;
+                   event.time_ns >= before_ns && event.time_ns <= time_ns + kMs &&
+                   event.time_ns + kAnnounced >= time_ns;
         });
     }
 

@@ -111,6 +111,47 @@ TEST_CASE("samples go with the pages that migrate, at the time they migrate") {
     CHECK(found.locality.away[0].opening == Opening::page_move);
 }
 
+TEST_CASE("evidence that wavers near a limit neither ends an interval nor takes its cause") {
+    Story story;
+    story.at(0).seen(7, 0);
+    const auto mixed = [&](int begin_ms, int end_ms) { // about 68 % on node 0
+        for (int ms = begin_ms; ms < end_ms; ms += 10)
+            story.at(ms).add(7, AccessSample{static_cast<std::uint64_t>(5000 + ms) * 4096,
+                                             ms * 7 % 100 < 68 ? 0 : 1, ND_SAMPLE_exact});
+    };
+    mixed(0, 10000);
+    story.at(10000).move(7, 0, 2, 10000, ND_CAUSE_wakeup);
+    mixed(10000, 40000);
+    story.at(40000).runtime(7, 2, 40000).end();
+    const auto report = story.report();
+    const auto& found = thread(report, 7);
+    CHECK(found.verdict == Verdict::drifted);
+    for (const auto& interval : found.locality.away) {
+        CHECK(interval.opening == Opening::cpu_move);
+        CHECK(interval.cause == ND_CAUSE_wakeup);
+    }
+}
+
+TEST_CASE("memory allocated elsewhere and then used has not been moved away") {
+    Story story;
+    story.at(0).seen(7, 0);
+    sample(story, 7, 0, 10000, 0, 1000);
+    story.at(10000).touch(7, 500000 + 10000, 20000, 1);
+    sample(story, 7, 10010, 30000, 1, 500000);
+    story.at(30000).runtime(7, 0, 30000).end();
+    CHECK(thread(story.report(), 7).verdict == Verdict::misplaced);
+}
+
+TEST_CASE("a lost sample is told, and does not make the kernel side unaccounted for") {
+    Story story;
+    story.at(0).seen(7, 0);
+    story.at(10).add(0, Lost{ND_EVENT_access_sample, 3});
+    story.at(1000).runtime(7, 0, 1000).end();
+    const auto report = story.report();
+    CHECK_FALSE(report.unaccounted);
+    CHECK_FALSE(report.complete);
+}
+
 TEST_CASE("a page found elsewhere than before has moved, though nobody told") {
     Story story;
     story.at(0).seen(7, 0);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMostSamplesAPass = 4096;
 constexpr std::size_t kMostReadsALook = 200; // of /proc/PID/task/TID/status, some 20 us each
+constexpr std::size_t kTurnsALook = 20;
 constexpr std::uint64_t kSurveyPeriodNs = 10'000'000'000;
 
 } // namespace
@@ -37,7 +38,8 @@ void MemoryWatch::pass(std::vector<Event>& events) {
 }
 
 void MemoryWatch::finish(std::vector<Event>& events) {
-    if (ring_) ring_->drain(kMostSamplesAPass);
+    while (ring_ && ring_->drain(kMostSamplesAPass)) {
+    } // the clocks are off: it ends
     sampler_.finish();
     sampler_.collect(events);
 }
@@ -58,20 +60,28 @@ void MemoryWatch::take_note(const Event& event) {
     }
 }
 
-void MemoryWatch::look_at_limits(std::uint64_t now_ns, const nd_task_row& row, std::size_t& reads,
-                                 std::vector<Event>& events) {
-    KnownThread& known = threads_[row.tid];
-    const bool is_same = known.policy == row.policy && known.policy_nodes == row.policy_nodes;
-    if ((known.told && is_same) || reads >= kMostReadsALook) return;
-    ++reads;
+// New, moved by its affinity, or with another policy.
+bool MemoryWatch::is_limits_due(const nd_task_row& row) const {
+    const auto known = threads_.find(row.tid);
+    return known == threads_.end() || !known->second.told || known->second.policy != row.policy ||
+           known->second.policy_nodes != row.policy_nodes;
+}
+
+void MemoryWatch::look_at_limits(std::uint64_t now_ns, const nd_task_row& row, std::vector<Event>& events) {
     const auto allowed = probe::read_allowed(root_, Pid{row.pid}, Tid{row.tid});
     if (!allowed) return;
+    KnownThread& known = threads_[row.tid];
+    const bool is_same = known.policy == row.policy && known.policy_nodes == row.policy_nodes &&
+                         known.cpus == allowed->cpus && known.mems == allowed->mems;
+    known.told = true;
+    if (is_same) return;
+    known.policy = row.policy;
+    known.policy_nodes = row.policy_nodes;
+    known.cpus = allowed->cpus;
+    known.mems = allowed->mems;
     events.push_back(
         {now_ns, row.pid, row.tid,
          Limits{allowed->cpus, allowed->mems, row.policy, list_text(bits_of(row.policy_nodes))}});
-    known.told = true;
-    known.policy = row.policy;
-    known.policy_nodes = row.policy_nodes;
 }
 
 void MemoryWatch::look_at_faults(std::uint64_t now_ns, std::vector<Event>& events) {
@@ -93,11 +103,19 @@ void MemoryWatch::look(std::uint64_t now_ns, const std::vector<nd_task_row>& thr
     std::size_t reads = 0;
     for (const nd_task_row& row : threads) {
         if (row.ended != 0) continue;
-        look_at_limits(now_ns, row, reads, events);
+        if (reads < kMostReadsALook && is_limits_due(row)) {
+            look_at_limits(now_ns, row, events);
+            ++reads;
+        }
         std::uint64_t& next_ns = next_survey_ns_[row.pid];
         if (now_ns < next_ns) continue;
         next_ns = now_ns + kSurveyPeriodNs;
         sampler_.survey(Pid{row.pid});
+    }
+    // A wider affinity moves nobody, nor does a cpuset's memory: all threads are looked at in turn.
+    for (std::size_t i = 0; i < std::min(threads.size(), kTurnsALook); ++i) {
+        const nd_task_row& row = threads[next_looked_at_++ % threads.size()];
+        if (row.ended == 0) look_at_limits(now_ns, row, events);
     }
     look_at_faults(now_ns, events);
 }

@@ -38,12 +38,14 @@ private:
     struct KnownThread {
         std::int32_t policy = -1;
         std::uint64_t policy_nodes = 0;
-        bool told = false; // its limits, as they are
+        bool told = false; // its limits, as they were when last looked at
+        std::string cpus;
+        std::string mems;
         std::map<std::int32_t, std::uint64_t> faults;
     };
 
-    void look_at_limits(std::uint64_t now_ns, const nd_task_row& row, std::size_t& reads,
-                        std::vector<Event>& events);
+    bool is_limits_due(const nd_task_row& row) const;
+    void look_at_limits(std::uint64_t now_ns, const nd_task_row& row, std::vector<Event>& events);
     void look_at_faults(std::uint64_t now_ns, std::vector<Event>& events);
 
     Programs& programs_;
@@ -52,6 +54,7 @@ private:
     std::unique_ptr<SampleRing> ring_;
     std::map<std::uint32_t, KnownThread> threads_;          // by tid
     std::map<std::uint32_t, std::uint64_t> next_survey_ns_; // by pid
+    std::size_t next_looked_at_ = 0; // of all threads, whose limits may have changed unseen
 };
 
 // The policies of a process' mappings in words, "(object)" where it is the shared memory object's;

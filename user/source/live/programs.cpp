@@ -19,6 +19,8 @@
 namespace numadrift::live {
 namespace {
 
+constexpr const char* kEachPolicy = "each_policy";
+
 // libbpf names the guilty program only in what it prints; warnings are kept here meanwhile.
 std::string& libbpf_words() {
     static std::string words;
@@ -71,6 +73,20 @@ u32 samples_bytes(std::size_t cpus) {
     return bytes;
 }
 
+// All that an iterator writes.
+std::string read_all(bpf_link* iterator) {
+    std::string bytes;
+    const Fd fd(bpf_iter_create(bpf_link__fd(iterator)));
+    if (!fd) return bytes;
+    char buffer[16384];
+    for (;;) {
+        const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+        if (got > 0) bytes.append(buffer, static_cast<std::size_t>(got));
+        else if (got == 0 || (errno != EINTR && errno != EAGAIN)) break;
+    }
+    return bytes;
+}
+
 Error cannot_attach(const std::string& why, int error) {
     if (error == EPERM || error == EACCES)
         return {fmt::format("not permitted to load BPF programs: {}", why),
@@ -108,6 +124,9 @@ Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options
     Excluded excluded = exclude_missing(*kernel, refused);
     if (options.pfn_ranges.empty() || options.pfn_ranges.size() > ND_MAX_PFN_RANGES)
         excluded["on_put_back_pte"] = "sysfs does not tell which page frames are on which node";
+    if (options.node_ids > ND_FAULT_NODES)
+        excluded["each_numa_faults"] =
+            fmt::format("there may be {} nodes, more than {}", options.node_ids, ND_FAULT_NODES);
     if (options.sample_hz == 0) excluded["on_sample"] = "left out: --sample-hz 0";
     // Each round loses one program at least, so this ends.
     for (;;) {
@@ -157,6 +176,10 @@ std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, con
 
 std::optional<Programs::Offender> Programs::attach_program(const Hook& hook, const ProgramOptions& options) {
     if (std::string_view(hook.section) == "perf_event") return attach_clocks(hook, options);
+    if (std::string_view(hook.program) == kEachPolicy) { // attached for each question
+        has_policies_ = true;
+        return std::nullopt;
+    }
     bpf_link* link = bpf_program__attach(find_program(*skeleton_, hook.program));
     if (!link) {
         const int error = errno;
@@ -188,8 +211,9 @@ std::optional<Programs::Offender> Programs::attach_clocks(const Hook& hook, cons
                             fmt::format("cannot use the clock of CPU {} ({})", cpu, errno_text(error)),
                             error};
         }
+        fd.release(); // the link closes it (bpf_link_perf_detach)
         links_.push_back(link);
-        clocks_.push_back(std::move(fd)); // libbpf 1.1 leaves it to us, later ones hold their own
+        has_clocks_ = true;
     }
     return std::nullopt;
 }
@@ -202,7 +226,6 @@ Programs::~Programs() {
 void Programs::detach() {
     for (bpf_link* link : links_) bpf_link__destroy(link);
     links_.clear();
-    clocks_.clear();
 }
 
 Status Programs::use_ring(u32 node, int ring_fd) {
@@ -232,30 +255,33 @@ std::vector<nd_count> Programs::counts() const {
     return sums;
 }
 
-// All that an iterator of BPF writes; empty where there is no such program.
 std::string Programs::read_iterator(const std::string& program) const {
-    std::string bytes;
     const auto link = iterators_.find(program);
-    if (link == iterators_.end()) return bytes;
-    const Fd fd(bpf_iter_create(bpf_link__fd(link->second)));
-    if (!fd) return bytes;
-    char buffer[16384];
-    for (;;) {
-        const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
-        if (got > 0) bytes.append(buffer, static_cast<std::size_t>(got));
-        else if (got == 0 || (errno != EINTR && errno != EAGAIN)) break;
-    }
-    return bytes;
+    return link == iterators_.end() ? std::string() : read_all(link->second);
 }
 
+// From 6.1 on an iterator can be told which task to visit; before, it visits all mappings of the host
+// and the program picks those of the process.
 std::optional<std::vector<nd_vma_row>> Programs::policies(Pid pid) const {
-    if (!iterators_.contains("each_policy")) return std::nullopt;
+    if (!has_policies_) return std::nullopt;
     skeleton_->data_policy->policy_pid = static_cast<int>(raw(pid));
-    return read_iterator<nd_vma_row>("each_policy");
+    bpf_program* program = find_program(*skeleton_, kEachPolicy);
+    bpf_iter_link_info which{};
+    which.task.tid = raw(pid);
+    bpf_iter_attach_opts options{};
+    options.sz = sizeof options;
+    options.link_info = &which;
+    options.link_info_len = sizeof which;
+    bpf_link* link = bpf_program__attach_iter(program, &options);
+    if (!link) link = bpf_program__attach_iter(program, nullptr);
+    if (!link) return std::nullopt;
+    auto rows = rows_of<nd_vma_row>(read_all(link));
+    bpf_link__destroy(link);
+    return rows;
 }
 
 int Programs::samples_fd() const {
-    return clocks_.empty() ? -1 : bpf_map__fd(skeleton_->maps.samples);
+    return has_clocks_ ? bpf_map__fd(skeleton_->maps.samples) : -1;
 }
 
 Programs::RunTime Programs::run_time() const {

@@ -89,7 +89,9 @@ private:
     std::optional<Offender> attach_clocks(const Hook& hook, const ProgramOptions& options);
     std::string read_iterator(const std::string& program) const;
     template <class Row> std::vector<Row> read_iterator(const std::string& program) const {
-        const std::string bytes = read_iterator(program);
+        return rows_of<Row>(read_iterator(program));
+    }
+    template <class Row> static std::vector<Row> rows_of(const std::string& bytes) {
         std::vector<Row> rows(bytes.size() / sizeof(Row));
         if (!rows.empty()) std::memcpy(rows.data(), bytes.data(), rows.size() * sizeof(Row));
         return rows;
@@ -98,7 +100,8 @@ private:
     Skeleton skeleton_;
     std::vector<bpf_link*> links_;
     std::map<std::string, bpf_link*> iterators_;
-    std::vector<Fd> clocks_;
+    bool has_clocks_ = false;
+    bool has_policies_ = false;
     std::vector<SourceState> sources_;
 };
 

@@ -45,9 +45,10 @@ int SampleRing::on_record(void* self, void* data, std::size_t bytes) {
     return --ring.room_ == 0 ? -EAGAIN : 0;
 }
 
-void SampleRing::drain(std::size_t most) {
+bool SampleRing::drain(std::size_t most) {
     room_ = most;
     ring_buffer__consume(reader_);
+    return room_ == 0;
 }
 
 } // namespace numadrift::live

@@ -19,8 +19,8 @@ public:
     static std::unique_ptr<SampleRing> open(int fd, Sink sink);
     ~SampleRing();
 
-    // Hands over what has been submitted, at most `most` a call.
-    void drain(std::size_t most);
+    // Hands over what has been submitted, at most `most` a call. True: there may be more.
+    bool drain(std::size_t most);
 
 private:
     explicit SampleRing(Sink sink) : sink_(std::move(sink)) {}
