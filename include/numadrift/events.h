@@ -140,8 +140,9 @@
 
 #define ND_DECISIONS(X) X(0, move) X(1, swap) X(2, stick) X(3, skip_vma) X(4, skip_cpuset)
 
-/* exact: the page itself; base: only the mapping is known, by the base of the address. */
-#define ND_SAMPLE_KINDS(X) X(0, exact) X(1, base)
+/* exact: the page itself; base: only the mapping is known, by the base of the address; fault: the
+ * page itself, while the kernel handled a page fault on it. */
+#define ND_SAMPLE_KINDS(X) X(0, exact) X(1, base) X(2, fault)
 
 /* enum migrate_reason (include/linux/migrate_mode.h), by name; 0 where the kernel did not say. */
 #define ND_MOVE_REASONS(X)                                                                         \

@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
             if (const auto* counts = std::get_if<Sampling>(&event.payload)) taken += counts->taken;
             const auto* sample = std::get_if<AccessSample>(&event.payload);
             if (!sample) continue;
-            if (sample->how == ND_SAMPLE_base) {
+            if (sample->how != ND_SAMPLE_exact) {
                 ++base;
                 continue;
             }

@@ -142,7 +142,7 @@ Json thread_json(const ThreadReport& thread) {
     for (const auto& interval : locality.away) away.push_back(away_json(interval));
     Json evidence{{"hint", thread.evidence_hint},
                   {"sampled", thread.samples_exact},
-                  {"sampled_base", thread.samples_base},
+                  {"sampled_weak", thread.samples_weak},
                   {"first_touch", thread.evidence_first_touch},
                   {"kernel", thread.kernel_faults}};
     const auto share = locality.locality();

@@ -28,7 +28,7 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.evidence_hint = track.evidence_hinted;
     thread.evidence_first_touch = track.evidence_touched;
     thread.samples_exact = track.samples_exact;
-    thread.samples_base = track.samples_base;
+    thread.samples_weak = track.samples_weak;
     thread.sampling = track.sampling;
     thread.kernel_faults = static_cast<std::uint64_t>(thread.locality.profile.amount(Evidence::kernel));
     thread.preferred_node = track.preferred_node;

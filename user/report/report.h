@@ -27,7 +27,7 @@ struct ThreadReport {
     std::uint64_t evidence_hint = 0;
     std::uint64_t evidence_first_touch = 0;
     std::uint64_t samples_exact = 0; // of its data addresses
-    std::uint64_t samples_base = 0;  // … of which only the mapping is known
+    std::uint64_t samples_weak = 0;  // … that count a quarter
     Sampling sampling;               // what became of all samples taken of it
     std::uint64_t kernel_faults = 0; // pages of task_struct::numa_faults
     std::int32_t preferred_node = -1;

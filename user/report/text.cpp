@@ -96,7 +96,7 @@ std::string evidence_text(const ThreadReport& thread) {
         if (pages > 0)
             text += fmt::format("{}{} pages by {}", text.empty() ? "" : ", ", count_text(pages), name);
     };
-    if (const std::uint64_t samples = thread.samples_exact + thread.samples_base; samples > 0)
+    if (const std::uint64_t samples = thread.samples_exact + thread.samples_weak; samples > 0)
         text = fmt::format("{} samples", count_text(samples));
     add(thread.evidence_first_touch, "first touch");
     add(thread.evidence_hint, "hint faults");
@@ -258,7 +258,7 @@ void write_counts(const Report& report, Writer& out) {
         sum.taken += thread.sampling.taken;
         sum.own += thread.sampling.own;
         sum.unasked += thread.sampling.unasked;
-        used += thread.samples_exact + thread.samples_base;
+        used += thread.samples_exact + thread.samples_weak;
     }
     if (sum.taken > 0)
         out.wrapped(fmt::format("Samples of data addresses: {} taken, {} gave the node of a page, {} were of "

@@ -55,6 +55,7 @@ std::optional<std::vector<Node>> PageQuery::ask(Pid pid, std::span<const std::ui
     pages_ += addresses.size();
     batch_ =
         took_ns > kLongNs ? std::max(batch_ / 2, kFewestPages) : std::min(batch_ + kFewestPages, kMostPages);
+    is_forbidden_ = error == EPERM || error == EACCES;
     if (error != 0) return std::nullopt;
     std::vector<Node> nodes;
     nodes.reserve(status.size());

@@ -29,12 +29,14 @@ public:
     // How many pages may be asked for now; 0: wait.
     std::size_t allowance();
 
-    // The node of each page, kNoNode for one that is not there. None: the process is gone or
-    // forbids it.
+    // The node of each page, kNoNode for one that is not there. None: the process is gone, or this
+    // one may not ask about it (is_forbidden).
     std::optional<std::vector<Node>> ask(Pid pid, std::span<const std::uint64_t> addresses);
 
     // Takes time from the budget, for something else that was as much a burden.
     void charge(std::uint64_t ns);
+
+    bool is_forbidden() const { return is_forbidden_; } // the last question was
 
     std::uint64_t now_ns() const { return clock_(); }
     std::uint64_t spent_ns() const { return spent_ns_; }
@@ -50,6 +52,7 @@ private:
     std::uint64_t spent_ns_ = 0;
     std::uint64_t longest_ns_ = 0;
     std::uint64_t pages_ = 0;
+    bool is_forbidden_ = false;
 };
 
 } // namespace numadrift::sampling

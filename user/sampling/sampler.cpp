@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <utility>
 
 namespace numadrift::sampling {
 namespace {
@@ -64,7 +65,9 @@ void Sampler::take(const RawSample& sample) {
         ++count.own;
         return;
     }
-    const auto how = access.kind == Access::Kind::exact ? ND_SAMPLE_exact : ND_SAMPLE_base;
+    const auto how = access.kind != Access::Kind::exact ? ND_SAMPLE_base
+                     : sample.where == Where::fault     ? ND_SAMPLE_fault
+                                                        : ND_SAMPLE_exact;
     waiting_.push_back({sample.pid, sample.tid, access.address & kPageMask, static_cast<std::uint8_t>(how)});
     if (waiting_.size() > kMostWaiting) thin_out();
 }
@@ -77,6 +80,16 @@ void Sampler::thin_out() {
         else ++counts_[{waiting_[i].pid, waiting_[i].tid}].unasked;
     }
     waiting_.swap(kept);
+}
+
+// Once: from here on the report says that the source is off.
+void Sampler::tell_forbidden(std::uint64_t now_ns, std::vector<Event>& events) {
+    if (!query_.is_forbidden() || std::exchange(told_forbidden_, true)) return;
+    events.push_back({now_ns, 0, 0,
+                      SourceState{"access_sample",
+                                  0,
+                                  "not permitted to ask where the target's pages are: CAP_SYS_PTRACE missing",
+                                  {}}});
 }
 
 // Asks for pages of the process whose sample has waited longest. Answers how many pages.
@@ -97,6 +110,7 @@ std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     waiting_.swap(others);
     const auto nodes = query_.ask(Pid{pid}, pages);
     const std::uint64_t now_ns = query_.now_ns();
+    tell_forbidden(now_ns, events);
     for (const Waiting& sample : samples) {
         const auto at = static_cast<std::size_t>(std::ranges::find(pages, sample.address) - pages.begin());
         const Node node = nodes ? (*nodes)[at] : kNoNode;

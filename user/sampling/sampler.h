@@ -69,6 +69,7 @@ private:
     const Mapping* mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns);
     void read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns);
     void thin_out();
+    void tell_forbidden(std::uint64_t now_ns, std::vector<Event>& events);
     std::size_t ask_waiting(std::size_t most, std::vector<Event>& events);
     void ask_survey(std::size_t most, std::vector<Event>& events);
 
@@ -81,6 +82,7 @@ private:
     std::deque<Pid> surveys_wanted_;
     std::optional<std::pair<Pid, ResidencySurvey>> survey_; // under way
     std::uint64_t passes_ = 0;
+    bool told_forbidden_ = false;
 };
 
 } // namespace numadrift::sampling

@@ -73,6 +73,7 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     const Node node{fields.node};
     const Pid pid{event.pid};
     const bool is_exact = fields.how == ND_SAMPLE_exact;
+    const bool is_page = fields.how != ND_SAMPLE_base; // else only near it
     move_samples(pid, fields.address, node, now_ns);
     SampledPage& page = sampled_[pid][fields.address / kPageBytes];
     page.node = node;
@@ -80,7 +81,7 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     bool has_moved = since_ns > 0;
     if (const auto map = pages_.find(pid); map != pages_.end()) {
         Page known = map->second.get(fields.address);
-        if (known.node != kNoNode && known.node != node && is_exact) { // a move nobody told of
+        if (known.node != kNoNode && known.node != node && is_page) { // a move nobody told of
             move_weight(known, node, now_ns, true);
             known = {node, now_ns, known.users, true};
             map->second.set(fields.address, known, page_budget);
@@ -92,8 +93,8 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     }
     ThreadTrack& track = tracks_[*index];
     const std::uint32_t sample =
-        track.samples.add(now_ns, node, since_ns, has_moved, is_exact ? SampleLog::kExact : SampleLog::kBase);
-    ++(is_exact ? track.samples_exact : track.samples_base);
+        track.samples.add(now_ns, node, since_ns, has_moved, is_exact ? SampleLog::kExact : SampleLog::kWeak);
+    ++(is_exact ? track.samples_exact : track.samples_weak);
     if (page.samples.size() >= kPruneSamples) forget_past_samples(page);
     page.samples.emplace_back(*index, sample);
 }

@@ -18,9 +18,10 @@ public:
     // half is then known to ±4.4 points (95 %).
     static constexpr std::size_t kWindow = 512;
 
-    // In units of a WeightStep of samples: a base address says less than an exact one.
+    // In units of a WeightStep of samples: a base address says less than an exact one, and time spent
+    // in faults says which pages are being placed, not which are used.
     static constexpr std::int64_t kExact = 4;
-    static constexpr std::int64_t kBase = 1;
+    static constexpr std::int64_t kWeak = 1;
 
     // since_ns: when the page came to the node; 0: before the trace. has_moved: from another one.
     // Answers the sample's index.

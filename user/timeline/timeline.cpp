@@ -116,7 +116,7 @@ void Timeline::on(const Event& event, const TaskExec& fields) {
     track.weights.clear_at(now_ns);
     track.samples.clear_at(now_ns);
     track.kernel.clear_at(now_ns);
-    track.samples_exact = track.samples_base = 0;
+    track.samples_exact = track.samples_weak = 0;
     if (const auto process = process_weights.find(Pid{event.pid}); process != process_weights.end())
         process->second.clear_at(now_ns);
     forget_pages(Pid{event.pid});

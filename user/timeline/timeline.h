@@ -75,7 +75,7 @@ struct ThreadTrack {
     WeightLog kernel{Evidence::kernel};
     Sampling sampling;                // what became of its samples, sums
     std::uint64_t samples_exact = 0;  // that are in its profile
-    std::uint64_t samples_base = 0;   // … with the mapping only
+    std::uint64_t samples_weak = 0;   // … that count a quarter: the mapping only, or in a fault
     std::int32_t preferred_node = -1; // as the kernel has it, at last
     std::vector<LimitsRecord> limits;
     std::vector<FailedMoveRecord> failed_moves;

@@ -24,6 +24,7 @@ constexpr double kBusyNs = 100e6; // threads below it are asked for no verdict
 // Of interest only where it is this sure: the weights of what hardly ran are known to nobody.
 constexpr double kWeighedNs = 1e9;
 constexpr int kWeighedMs = 5000;
+constexpr std::size_t kAtRest = 40; // looks, some 50 ms apart
 
 struct Bracket { // the thread left `from` and came to `to` between these times
     std::uint64_t begin_ns = 0;
@@ -272,7 +273,12 @@ private:
         score_.weights_within_5 += error <= 0.05;
         score_.weights_within_10 += error <= 0.10;
         score_.covered += is_covered;
-        if (error > 0.10) complain("its weights are wrong:" + words);
+        // Memory on the move while the thread mostly waits for it is scored, but no failure.
+        const auto& at_rest =
+            worker_.memory[worker_.memory.size() > kAtRest ? worker_.memory.size() - kAtRest : 0];
+        const bool is_at_rest =
+            at_rest.pages == last && thread.at("profile").at("evidence").at("sampled") >= 100;
+        if (error > 0.10 && is_at_rest) complain("its weights are wrong:" + words);
     }
 
     void check_cpu(const nlohmann::json& thread) {

@@ -153,6 +153,21 @@ TEST_CASE("a process that is gone leaves nothing waiting") {
     CHECK(world.asked.size() == 1);
 }
 
+TEST_CASE("a process that may not be asked about turns the source off, with the reason, once") {
+    World world;
+    world.error = EPERM;
+    Sampler sampler = world.sampler();
+    std::vector<Event> events;
+    for (int i = 0; i < 3; ++i) {
+        sampler.take(load_of(kData));
+        sampler.pass(events);
+    }
+    const auto told = only<SourceState>(events);
+    REQUIRE(told.size() == 1);
+    CHECK(std::get<SourceState>(told[0].payload).on == 0);
+    CHECK(std::get<SourceState>(told[0].payload).why.find("CAP_SYS_PTRACE") != std::string::npos);
+}
+
 TEST_CASE("a survey tells residency with bounds that hold the truth") {
     World world;
     Sampler sampler = world.sampler();
