@@ -106,13 +106,11 @@ struct nd_vma_row {
 ND_STATIC_ASSERT(sizeof(struct nd_vma_row) == 40, "nd_vma_row");
 
 /* General registers by number, as machine code counts them but for the first eight. */
+/* clang-format off */
 #define ND_REGISTERS(X)                                                                            \
-	X(0, ax)                                                                                   \
-	X(1, bx)                                                                                   \
-	X(2, cx)                                                                                   \
-	X(3, dx)                                                                                   \
-	X(4, si) X(5, di) X(6, bp) X(7, sp) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12)     \
-	    X(13, r13) X(14, r14) X(15, r15)
+	X(0, ax) X(1, bx) X(2, cx) X(3, dx) X(4, si) X(5, di) X(6, bp) X(7, sp)                    \
+	X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12) X(13, r13) X(14, r14) X(15, r15)
+/* clang-format on */
 
 /* Bytes of code sent along with a sample: before ip and from it. */
 #define ND_CODE_BEFORE 48

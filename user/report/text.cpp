@@ -134,8 +134,10 @@ void write_completeness(const Report& report, Writer& out) {
     if (!report.finished)
         out.wrapped("INCOMPLETE: the recorder did not finish this trace; the end is missing.", 12);
     for (const auto& [kind, count] : report.lost.events)
-        out.wrapped(
-            fmt::format("LOST: {} {} events found the ring full.", count_text(count), kind_name(kind)), 6);
+        if (kind != ND_EVENT_access_sample)
+            out.wrapped(
+                fmt::format("LOST: {} {} events found the ring full.", count_text(count), kind_name(kind)),
+                6);
     if (report.lost.damages > 0)
         out.wrapped(
             fmt::format("DAMAGED: {} in the trace ({} bytes) could not be read; events are missing there.",
@@ -260,10 +262,13 @@ void write_counts(const Report& report, Writer& out) {
         sum.unasked += thread.sampling.unasked;
         used += thread.samples_exact + thread.samples_weak;
     }
+    const auto found = report.lost.events.find(ND_EVENT_access_sample);
+    const std::uint64_t lost = found == report.lost.events.end() ? 0 : found->second;
     if (sum.taken > 0)
         out.wrapped(fmt::format("Samples of data addresses: {} taken, {} gave the node of a page, {} were of "
                                 "a thread's own stack",
                                 count_text(sum.taken), count_text(used), count_text(sum.own)) +
+                        (lost == 0 ? "" : fmt::format(", {} found their ring full", count_text(lost))) +
                         (sum.unasked == 0 ? ""
                                           : fmt::format(", {} were not asked for (their budget)",
                                                         count_text(sum.unasked))),

@@ -66,10 +66,10 @@ void fill_settings(nd_skeleton& skeleton, const KernelBtf& kernel, const Program
     skeleton.rodata->settings = settings;
 }
 
-// A second of samples at the default rate, some 28 KiB a CPU; a power of two.
+// Two seconds of samples at the default rate, some 28 KiB a second and CPU; a power of two.
 u32 samples_bytes(std::size_t cpus) {
     u32 bytes = 64 << 10;
-    while (bytes < cpus * (u32{32} << 10) && bytes < u32{16} << 20) bytes *= 2;
+    while (bytes < cpus * (u32{64} << 10) && bytes < u32{16} << 20) bytes *= 2;
     return bytes;
 }
 
