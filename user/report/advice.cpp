@@ -113,14 +113,18 @@ Advice pin_home(const Group& group, const Report& report) {
             })};
 }
 
-Advice move_memory(const Group& group, const Report& report, bool is_first) {
-    return {fmt::format("{} process {}'s pages to node {}",
-                        is_first ? "Move" : "Or let the memory follow: move", raw(group.pid), raw(group.to)),
-            fmt::format("migratepages {} {} {}", raw(group.pid), raw(group.home), raw(group.to)),
-            "right if the threads are to stay where they are now; it moves the pages of all its threads",
-            left_if(report, threads_of(report, group.pid), [&](const Locality& locality) {
-                return remote_if_migrated(locality, group.home, group.to);
-            })};
+// None where it would do more harm to the other threads of the process than good to these.
+std::optional<Advice> move_memory(const Group& group, const Report& report, bool is_first) {
+    const std::uint64_t left_ns =
+        left_if(report, threads_of(report, group.pid),
+                [&](const Locality& locality) { return remote_if_migrated(locality, group.home, group.to); });
+    if (left_ns > report.remote_cpu_ns) return std::nullopt;
+    return Advice{
+        fmt::format("{} process {}'s pages to node {}", is_first ? "Move" : "Or let the memory follow: move",
+                    raw(group.pid), raw(group.to)),
+        fmt::format("migratepages {} {} {}", raw(group.pid), raw(group.home), raw(group.to)),
+        "right if the threads are to stay where they are now; it moves the pages of all its threads",
+        left_ns};
 }
 
 // A cpuset whose memory nodes do not match its CPUs: migratepages cannot bring pages there either.
@@ -195,10 +199,11 @@ std::vector<Advice> advise(const Report& report) {
         const bool can_go_home = !report.topology.cpus_of(group.home).empty(); // memory-only nodes: not
         const bool memory_first = group.verdict == Verdict::deserted || !can_go_home;
         const bool is_new = memory_said.emplace(group.pid, group.home).second;
-        if (memory_first && is_new) advice.push_back(move_memory(group, report, true));
+        const auto move = is_new ? move_memory(group, report, memory_first) : std::nullopt;
+        if (memory_first && move) advice.push_back(*move);
         if (can_go_home) advice.push_back(pin_home(group, report));
         if (auto widen = widen_cpuset(group, report)) advice.push_back(*std::move(widen));
-        else if (!memory_first && is_new) advice.push_back(move_memory(group, report, false));
+        else if (!memory_first && move) advice.push_back(*move);
     }
     if (auto balance = let_kernel_balance(report)) advice.push_back(*std::move(balance));
     for (Advice& bind : bind_spread(report)) advice.push_back(std::move(bind));

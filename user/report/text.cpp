@@ -94,7 +94,8 @@ std::string evidence_text(const ThreadReport& thread) {
     std::string text;
     const auto add = [&text](std::uint64_t pages, const char* name) {
         if (pages > 0)
-            text += fmt::format("{}{} pages by {}", text.empty() ? "" : ", ", count_text(pages), name);
+            text += fmt::format("{}{} page{} by {}", text.empty() ? "" : ", ", count_text(pages),
+                                pages == 1 ? "" : "s", name);
     };
     if (const std::uint64_t samples = thread.samples_exact + thread.samples_weak; samples > 0)
         text = fmt::format("{} samples", count_text(samples));

@@ -50,6 +50,16 @@ TEST_CASE("advice tells what remote CPU time it would have left") {
     CHECK(left <= Story::ms(1000));
 }
 
+TEST_CASE("pages are not told to follow one thread where that would part more others from theirs") {
+    Story story = drifted();
+    story.at(0).seen(8, 0).seen(9, 1);
+    story.at(1).touch(8, 5000, 1000, 0).touch(9, 9000, 1000, 0);
+    story.at(2000).runtime(8, 0, 2000).runtime(9, 1, 2000);
+    const auto report = finish(story);
+    CHECK(std::ranges::none_of(
+        report.advice, [](const Advice& advice) { return advice.command.starts_with("migratepages"); }));
+}
+
 TEST_CASE("interleaved memory is half remote on two nodes") {
     Story story = drifted();
     const auto report = finish(story);
