@@ -10,7 +10,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kMostInbox = 8192; // two seconds of 42 CPUs at the default rate
 constexpr auto kPass = milliseconds(20);
-constexpr auto kMostFinish = milliseconds(500);
+constexpr auto kMostFinish = milliseconds(2000);
+constexpr auto kMostLastAsking = milliseconds(250);
 constexpr int kPassesBetweenCounts = 25;
 
 std::uint64_t monotonic_ns() {
@@ -69,7 +70,7 @@ std::uint64_t BackgroundSampler::query_ns() const {
 
 // Questions have their share of time at the end too; what is left then was not asked.
 void BackgroundSampler::finish_waiting(std::vector<Event>& events) {
-    const auto end = std::chrono::steady_clock::now() + kMostFinish / 2;
+    const auto end = std::chrono::steady_clock::now() + kMostLastAsking;
     while (sampler_.is_waiting() && std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(milliseconds(2));
         sampler_.pass(events);

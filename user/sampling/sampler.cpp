@@ -15,6 +15,9 @@ constexpr std::size_t kMostWaiting = 1024;
 // An address outside all known mappings: they have changed. How soon they are read again.
 constexpr std::uint64_t kReadAgainNs = 200'000'000;
 constexpr std::uint64_t kReadAtLastNs = 30'000'000'000;
+// The text comes page by page, and the lock is let go in between: most of a long read is not the
+// target's burden, and must not silence the samples for seconds.
+constexpr std::uint64_t kMostReadChargeNs = 2'000'000;
 constexpr std::uint64_t kPassesASurvey = 4; // one of so many passes begins with the survey
 
 } // namespace
@@ -27,7 +30,7 @@ void Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_n
     const std::uint64_t begin_ns = query_.now_ns();
     const auto text = read_file(fmt::format("{}/proc/{}/maps", options_.root, pid));
     if (text) known.mappings = Mappings::parse(*text);
-    query_.charge(query_.now_ns() - begin_ns);
+    query_.charge(std::min(query_.now_ns() - begin_ns, kMostReadChargeNs));
     known.read_ns = now_ns;
     known.pause_ns = std::clamp(2 * known.pause_ns, kReadAgainNs, kReadAtLastNs);
     known.next_read_ns = now_ns + known.pause_ns;
