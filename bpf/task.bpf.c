@@ -122,15 +122,6 @@ int BPF_PROG(on_free, struct task_struct *p)
 	return 0;
 }
 
-struct bpf_iter_meta {
-	struct seq_file *seq;
-} __attribute__((preserve_access_index));
-
-struct bpf_iter__task {
-	struct bpf_iter_meta *meta;
-	struct task_struct *task;
-} __attribute__((preserve_access_index));
-
 /* The thread's open extent as it is now; nothing while it is being replaced. */
 static __always_inline void copy_extent(struct nd_task_row *row, u32 tid)
 {

@@ -114,13 +114,11 @@ Result<ProcessSnapshot> look_at(Pid pid, const live::ProcessPolicies& policies, 
     auto survey = sampling::survey_process({}, pid, policies.mappings);
     if (!survey) return survey.error();
     process.survey = *std::move(survey);
-    std::map<Tid, std::string> policy_of;
-    for (const auto& thread : policies.threads) policy_of[thread.tid] = thread.policy;
     for (const Tid tid : probe::threads_of({}, pid))
         if (const auto allowed = probe::read_allowed({}, pid, tid)) {
-            const auto policy = policy_of.find(tid);
+            const auto policy = policies.threads.find(tid);
             ++process.threads[{allowed->cpus, allowed->mems,
-                               policy == policy_of.end() ? "unknown" : policy->second}];
+                               policy == policies.threads.end() ? "unknown" : policy->second}];
         }
     if (exact)
         if (auto status = read_exactly(process); !status) return status.error();

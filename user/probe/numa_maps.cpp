@@ -1,7 +1,8 @@
 #include "probe/numa_maps.h"
 
+#include "util/lists.h"
+
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <string>
 #include <tuple>
@@ -15,11 +16,6 @@ struct Line {
     std::uint64_t page_kib = 4;
     std::vector<std::pair<std::int32_t, std::uint64_t>> nodes; // and pages of page_kib
 };
-
-bool parse_number(std::string_view text, std::uint64_t& value) {
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-    return result.ec == std::errc() && result.ptr == text.data() + text.size();
-}
 
 // "7f…000 bind:0-1 anon=512 dirty=512 N0=256 N1=256 kernelpagesize_kB=4" (mm: fs/proc/task_mmu.c)
 Line parse_line(std::string_view text) {

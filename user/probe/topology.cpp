@@ -4,7 +4,6 @@
 #include "util/lists.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fmt/core.h>
 
@@ -14,11 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kPageBytes = 4096;
-
-bool parse_number(std::string_view text, std::uint32_t& value) {
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-    return result.ec == std::errc() && result.ptr == text.data() + text.size();
-}
 
 // "node3" with prefix "node" is 3.
 bool parse_suffix(const std::string& name, std::string_view prefix, std::uint32_t& value) {

@@ -142,10 +142,8 @@ std::optional<Advice> widen_cpuset(const Group& group, const Report& report) {
                 [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
 }
 
-std::optional<Advice> let_kernel_balance(const Report& report) {
-    if (report.trace.numa_balancing != 0) return std::nullopt;
-    const auto in_trouble = groups_of(report);
-    if (in_trouble.empty()) return std::nullopt;
+std::optional<Advice> let_kernel_balance(const std::vector<Group>& in_trouble, const Report& report) {
+    if (report.trace.numa_balancing != 0 || in_trouble.empty()) return std::nullopt;
     const bool is_tiered = std::ranges::all_of(
         in_trouble, [&](const Group& group) { return report.topology.cpus_of(group.home).empty(); });
     if (is_tiered)
@@ -195,7 +193,8 @@ std::vector<Advice> bind_spread(const Report& report) {
 std::vector<Advice> advise(const Report& report) {
     std::vector<Advice> advice;
     std::set<std::pair<Pid, Node>> memory_said;
-    for (const Group& group : groups_of(report)) {
+    const auto groups = groups_of(report);
+    for (const Group& group : groups) {
         const bool can_go_home = !report.topology.cpus_of(group.home).empty(); // memory-only nodes: not
         const bool memory_first = group.verdict == Verdict::deserted || !can_go_home;
         const bool is_new = memory_said.emplace(group.pid, group.home).second;
@@ -205,7 +204,7 @@ std::vector<Advice> advise(const Report& report) {
         if (auto widen = widen_cpuset(group, report)) advice.push_back(*std::move(widen));
         else if (!memory_first && move) advice.push_back(*move);
     }
-    if (auto balance = let_kernel_balance(report)) advice.push_back(*std::move(balance));
+    if (auto balance = let_kernel_balance(groups, report)) advice.push_back(*std::move(balance));
     for (Advice& bind : bind_spread(report)) advice.push_back(std::move(bind));
     return advice;
 }

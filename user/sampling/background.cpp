@@ -1,5 +1,7 @@
 #include "sampling/background.h"
 
+#include "util/clock.h"
+
 #include <chrono>
 #include <utility>
 
@@ -13,10 +15,6 @@ constexpr auto kPass = milliseconds(20);
 constexpr auto kMostFinish = milliseconds(2000);
 constexpr auto kMostLastAsking = milliseconds(250);
 constexpr int kPassesBetweenCounts = 25;
-
-std::uint64_t monotonic_ns() {
-    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
 
 } // namespace
 

@@ -31,6 +31,7 @@ public:
         apply(instruction);
         return std::nullopt;
     }
+
     // What is left where no instruction gave an address.
     Access rest() const {
         if (base_ != 0) return {Access::Kind::base, base_};

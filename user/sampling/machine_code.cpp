@@ -142,9 +142,7 @@ Effect CodeReader::read_effect() const {
         effect.address = read_operand(source.mem);
         return effect;
     }
-    if (source.type == X86_OP_MEM || source.size < 4) {
-        if (source.type != X86_OP_IMM) return {};
-    }
+    if (source.type != X86_OP_IMM && (source.type == X86_OP_MEM || source.size < 4)) return {};
     if (source.type == X86_OP_REG) effect.from = number_of(source.reg);
     else effect.number = static_cast<std::uint64_t>(source.imm);
     if (effect.from == kNotGeneral) return {};

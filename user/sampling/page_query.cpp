@@ -1,8 +1,9 @@
 #include "sampling/page_query.h"
 
+#include "util/clock.h"
+
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,12 +19,6 @@ int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<int>
     const long failed =
         ::syscall(SYS_move_pages, raw(pid), addresses.size(), addresses.data(), nullptr, status.data(), 0);
     return failed < 0 ? errno : 0;
-}
-
-std::uint64_t monotonic_ns() {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 } // namespace

@@ -60,12 +60,6 @@ void Timeline::forget_past_samples(SampledPage& page) const {
                   [this](const auto& entry) { return tracks_[entry.first].samples.is_past(entry.second); });
 }
 
-// The page is another one from now on: what was sampled of the old one stays as it was.
-void Timeline::forget_sampled_page(Pid pid, std::uint64_t address) {
-    const auto process = sampled_.find(pid);
-    if (process != sampled_.end()) process->second.erase(address / kPageBytes);
-}
-
 void Timeline::on(const Event& event, const AccessSample& fields) {
     const auto index = known_track(event);
     if (!index || !is_node(fields.node)) return;
@@ -161,11 +155,13 @@ void Timeline::on(const Event& event, const FirstTouch& fields) {
     const bool by_thread = event.tid != 0;
     const std::uint32_t index = by_thread ? track_of(event) : 0;
     const UserSets::Id toucher = by_thread ? users_.only(index) : UserSets::kNobody;
+    const auto sampled = sampled_.find(Pid{event.pid});
 
     for (std::uint32_t i = 0; i < pages; ++i) {
         const std::uint64_t address = fields.address + i * kPageBytes;
         const Page old = map.get(address);
-        if (by_thread) forget_sampled_page(Pid{event.pid}, address);
+        // Another page from now on: what was sampled of the old one stays as it was.
+        if (by_thread && sampled != sampled_.end()) sampled->second.erase(address / kPageBytes);
         // Told late (the run was long open): the page has come to another place since. Times in a
         // map are to the millisecond.
         const bool is_late =

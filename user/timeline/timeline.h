@@ -182,7 +182,6 @@ private:
     void move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move);
     void move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns);
     void forget_past_samples(SampledPage& page) const;
-    void forget_sampled_page(Pid pid, std::uint64_t address);
 
     std::vector<ThreadTrack> tracks_;
     std::vector<Live> live_;               // beside tracks_

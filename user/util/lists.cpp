@@ -1,18 +1,12 @@
 #include "util/lists.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fmt/core.h>
 
 namespace numadrift {
 namespace {
 
 constexpr std::size_t kMostNumbers = 65536;
-
-bool parse_number(std::string_view text, std::uint32_t& value) {
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-    return result.ec == std::errc() && result.ptr == text.data() + text.size();
-}
 
 } // namespace
 

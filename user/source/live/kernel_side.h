@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <string>
 
 // The fixed-width names the wire headers are written in.
 using u8 = std::uint8_t;
@@ -19,3 +21,11 @@ using s32 = std::int32_t;
 #pragma GCC diagnostic ignored "-Wshadow"
 #include "numadrift.skel.h"
 #pragma GCC diagnostic pop
+
+namespace numadrift::live {
+
+inline std::string text_of(const nd_comm& name) {
+    return {name.text, ::strnlen(name.text, sizeof name.text)};
+}
+
+} // namespace numadrift::live

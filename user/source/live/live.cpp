@@ -8,6 +8,7 @@
 #include "source/live/programs.h"
 #include "source/live/rings.h"
 #include "timeline/order.h"
+#include "util/clock.h"
 
 #include <algorithm>
 #include <cstring>
@@ -30,16 +31,6 @@ constexpr std::size_t kMostHeld = 500'000;
 // A program takes its time before it submits, and hint faults are dated back to their beginning:
 // how long before the last pass an event may still be under way.
 constexpr std::uint64_t kUnderWayNs = 20'000'000;
-
-std::uint64_t clock_ns(clockid_t clock) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-std::string name_of(const nd_comm& comm) {
-    return {comm.text, ::strnlen(comm.text, sizeof comm.text)};
-}
 
 class Live final : public LiveSource {
 public:
@@ -184,7 +175,7 @@ void Live::look_at_open_extent(const nd_task_row& row) {
 
 // Only what changed becomes an event: an idle thread costs nothing.
 void Live::look_at_task(const nd_task_row& row, bool first) {
-    const std::string comm = name_of(row.comm);
+    const std::string comm = live::text_of(row.comm);
     const auto [known, is_new] =
         known_.try_emplace(row.tid, KnownThread{comm, row.runtime_ns, row.cpu, row.time_ns});
     if (first || is_new) {

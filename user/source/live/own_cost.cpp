@@ -1,7 +1,8 @@
 #include "source/live/own_cost.h"
 
+#include "util/clock.h"
+
 #include <bpf/bpf.h>
-#include <ctime>
 #include <linux/bpf.h>
 
 namespace numadrift::live {
@@ -12,9 +13,7 @@ constexpr std::uint64_t kSliceNs = 100'000'000;
 constexpr std::uint64_t kPauseNs = 1'900'000'000;
 
 std::uint64_t process_cpu_ns() {
-    timespec time{};
-    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 } // namespace

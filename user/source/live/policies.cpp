@@ -5,8 +5,6 @@
 #include "util/lists.h"
 #include "util/policy.h"
 
-#include <cstring>
-
 namespace numadrift::live {
 
 Result<std::map<Pid, ProcessPolicies>> look_at_policies(const std::vector<Pid>& pids) {
@@ -16,11 +14,9 @@ Result<std::map<Pid, ProcessPolicies>> look_at_policies(const std::vector<Pid>& 
     if (!programs) return programs.error();
     for (const Pid pid : pids) (*programs)->targets()[raw(pid) % ND_MAX_PIDS] = 1;
     std::map<Pid, ProcessPolicies> result;
-    for (const nd_task_row& row : (*programs)->tasks()) {
-        const std::string comm(row.comm.text, ::strnlen(row.comm.text, sizeof row.comm.text));
-        result[Pid{row.pid}].threads.push_back(
-            {Tid{row.tid}, comm, policy_text(row.policy, list_text(bits_of(row.policy_nodes)))});
-    }
+    for (const nd_task_row& row : (*programs)->tasks())
+        result[Pid{row.pid}].threads[Tid{row.tid}] =
+            policy_text(row.policy, list_text(bits_of(row.policy_nodes)));
     for (const Pid pid : pids) {
         result[pid].mappings = policy_ranges(**programs, pid);
         for (const SourceState& state : (*programs)->sources())

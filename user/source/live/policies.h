@@ -12,16 +12,10 @@
 
 namespace numadrift::live {
 
-struct ThreadPolicy {
-    Tid tid{};
-    std::string comm;
-    std::string policy; // in words
-};
-
 struct ProcessPolicies {
     std::vector<sampling::PolicyRange> mappings; // those with a policy other than the default
-    std::vector<ThreadPolicy> threads;
-    std::string unknown; // why policies of mappings are not known; empty if they are
+    std::map<Tid, std::string> threads;          // their own policy, in words
+    std::string unknown;                         // why policies of mappings are not known; empty if they are
 };
 
 // Error: BPF programs cannot be loaded here.

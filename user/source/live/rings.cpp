@@ -10,7 +10,7 @@ namespace numadrift::live {
 namespace {
 
 std::string to_field(const nd_comm& name) {
-    return {name.text, ::strnlen(name.text, sizeof name.text)};
+    return text_of(name);
 }
 
 template <class Number> Number to_field(Number value) {
