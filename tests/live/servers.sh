@@ -7,56 +7,78 @@ work=$(mktemp -d)
 chmod 755 "$work"
 if ! reason=$("$numadrift" doctor 2>&1); then printf '%s\n' "$reason" | tail -n 1; exit 77; fi
 
-# snapshot FILE PID...: run time so far of each single thread, "TID NS".
-snapshot() {
-	local file=$1 pid thread
-	shift
-	for pid in "$@"; do
-		for thread in /proc/"$pid"/task/*; do
-			[ -r "$thread/schedstat" ] && printf '%s %s\n' "${thread##*/}" "$(cut -d' ' -f1 "$thread/schedstat")"
-		done
-	done >"$file" 2>/dev/null
+# watch_run_time COMM FILE: run time so far of each thread, with the moment: "MONOTONIC_NS TID NS", until killed.
+watch_run_time() {
+	exec python3 - "$1" "$2" <<'PY'
+import glob, subprocess, sys, time
+comm, name = sys.argv[1:]
+with open(name, "w") as out:
+    while True:
+        pids = subprocess.run(["pgrep", "-x", comm], capture_output=True, text=True).stdout.split()
+        for path in [p for pid in pids for p in glob.glob(f"/proc/{pid}/task/*/schedstat")]:
+            try:
+                now, text = time.monotonic_ns(), open(path).read()
+            except OSError:
+                continue
+            out.write(f"{now} {path.split('/')[4]} {text.split()[0]}\n")
+        out.flush()
+        time.sleep(0.05)
+PY
 }
 
-# record_server COMM SECONDS: records it and leaves report.json, before and after in $work.
+# record_server COMM SECONDS: records it and leaves report.json and run_time in $work.
 record_server() {
-	local comm=$1 seconds=$2
-	"$numadrift" record --comm "$comm" -d "${seconds}s" -o "$work/server.ndt" --json >"$work/report.json" 2>"$work/err" &
-	local recorder=$!
-	while ! grep -q ^Recording "$work/err"; do
-		kill -0 $recorder 2>/dev/null || { cat "$work/err"; die "record failed"; }
-		sleep 0.02
-	done
-	# shellcheck disable=SC2046
-	snapshot "$work/before" $(pgrep -x "$comm")
-	wait $recorder || { cat "$work/err"; die "record failed"; }
-	# shellcheck disable=SC2046
-	snapshot "$work/after" $(pgrep -x "$comm")
+	local comm=$1 seconds=$2 status=0
+	watch_run_time "$comm" "$work/run_time" &
+	local watcher=$!
+	while [ ! -s "$work/run_time" ]; do sleep 0.02; done
+	"$numadrift" record --comm "$comm" -d "${seconds}s" -o "$work/server.ndt" --json \
+		>"$work/report.json" 2>"$work/err" || status=$?
+	sleep 0.2
+	kill $watcher
+	[ $status = 0 ] || { cat "$work/err"; die "record failed"; }
 }
 
-# Every thread that lived through it: CPU time in the report against schedstat, within 2 % and the
-# two moments at which each side looked.
+# Every thread that lived through it: CPU time in the report against schedstat between the same two
+# moments, within 2 % and what a look at schedstat may be late (a tick, a busy machine).
 compare_cpu_time() {
 	python3 - "$work" <<'PY'
 import json, sys
 work = sys.argv[1]
-read = lambda name: {int(a): int(b) for a, b in (line.split() for line in open(f"{work}/{name}"))}
-before, after = read("before"), read("after")
+looks = {}
+for line in open(f"{work}/run_time"):
+    at, tid, ns = map(int, line.split())
+    looks.setdefault(tid, []).append((at, ns))
+
+def run_time(tid, at):
+    """Interpolated; None if the thread was not there on both sides of it."""
+    before = [l for l in looks[tid] if l[0] <= at]
+    after = [l for l in looks[tid] if l[0] > at]
+    if not before or not after:
+        return None
+    (a, x), (b, y) = before[-1], after[0]
+    return x + (y - x) * (at - a) / (b - a)
+
 report = json.load(open(f"{work}/report.json"))
 threads = {t["tid"]: t for t in report["threads"]}
+trace = report["trace"]
+begin = trace["start_monotonic_ns"]
 bad = compared = 0
-assert report["trace"]["complete"], "not complete"
+assert trace["complete"], "not complete"
 if len([n for n in report["topology"]["nodes"] if n["memory_bytes"]]) == 1:
     assert "one NUMA node" in report["summary"]["text"], report["summary"]["text"]
-for tid in set(before) & set(after):
-    truth = after[tid] - before[tid]
+for tid in looks:
+    first, last = run_time(tid, begin), run_time(tid, begin + trace["duration_ns"])
+    if first is None or last is None:
+        continue
+    truth = last - first
     said = sum(threads[tid]["cpu_ns"].values()) + threads[tid]["cpu_unattributed_ns"]
     compared += truth > 50e6
     if abs(said - truth) > 0.02 * truth + 30e6:
         print(f"thread {tid}: report {said/1e6:.1f} ms, schedstat {truth/1e6:.1f} ms")
         bad += 1
 print(f"{len(threads)} threads, {compared} with CPU time compared, {bad} wrong; "
-      f"{sum(report['trace']['events'].values())} events")
+      f"{sum(trace['events'].values())} events")
 sys.exit(bad > 0 or compared == 0)
 PY
 }

@@ -286,7 +286,7 @@ private:
 
     void check_cpu(const nlohmann::json& thread) {
         std::map<int, double> truth_ns;
-        double on_either_ns = 0; // between the last look on one node and the first on the other
+        double on_either_ns = 0; // between two looks with a move in between, seen or in the kernel's log
         double all_ns = 0;
         for (std::size_t i = 1; i < worker_.cpu.size(); ++i) {
             const auto ran = static_cast<double>(worker_.cpu[i].cpu_ns - worker_.cpu[i - 1].cpu_ns);
@@ -294,6 +294,7 @@ private:
             all_ns += ran;
             if (node_of(worker_.cpu[i].cpu) != node_of(worker_.cpu[i - 1].cpu))
                 on_either_ns += static_cast<double>(worker_.cpu[i].cpu_ns - worker_.cpu[i].before_cpu_ns);
+            else if (was_elsewhere(worker_.cpu[i - 1], worker_.cpu[i])) on_either_ns += ran;
         }
         if (stayed_unseen()) return check_cpu_sum(thread, all_ns);
         for (int node = 0; node < truth_.nodes; ++node) {
@@ -302,6 +303,14 @@ private:
                 complain("CPU time on node " + std::to_string(node) + ": " + std::to_string(said / 1e6) +
                          " ms, truth " + std::to_string(truth_ns[node] / 1e6) + " ms");
         }
+    }
+
+    // Between two looks on one node, while it was in the kernel: by the log.
+    bool was_elsewhere(const CpuSample& last, const CpuSample& next) const {
+        return std::ranges::any_of(log_, [&](const LogEvent& event) {
+            return !event.numa && event.tid == worker_.tid && event.to_node != node_of(next.cpu) &&
+                   event.time_ns >= last.time_ns && event.time_ns <= next.time_ns;
+        });
     }
 
     void check_numa_cause(std::uint64_t begin_ns, int to, const std::string& cause) {
