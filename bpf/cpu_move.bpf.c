@@ -6,6 +6,21 @@
  * comes later than this: then a cpuset may as well have done it, and nobody is named. */
 #define SETTER_NS 1000000000ull
 
+/* Who asked to change a thread's affinity last, by tid: the host's, as nothing tells whose it is.
+ */
+struct setter {
+	u64 time_ns;
+	u32 tid;
+	struct nd_comm comm;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct setter);
+} setters SEC(".maps");
+
 /* CPUs that are being taken down. Not in .bss: up to 5.10 no map value may exceed the 4 MiB that
  * `targets` takes (KMALLOC_MAX_SIZE). */
 SEC(".data.hotplug") u8 cpu_going_down[ND_MAX_CPUS];
@@ -39,7 +54,7 @@ static __always_inline bool may_run_on(struct task_struct *p, u32 cpu)
 	return mask_word(p->cpus_ptr, cpu / 64) >> (cpu % 64) & 1;
 }
 
-static __always_inline u32 state_of(struct task_struct *p)
+static __always_inline u32 run_state(struct task_struct *p)
 {
 	struct task_struct___v5_10 *old = (void *)p;
 
@@ -71,7 +86,7 @@ static __always_inline u8 cause_of(struct task_struct *task, struct thread_state
 		return ND_CAUSE_affinity;
 	if (state && state->numa_cpu == (s32)to + 1)
 		return ND_CAUSE_numa_balance;
-	if (state_of(task) == TASK_WAKING)
+	if (run_state(task) == TASK_WAKING)
 		return ND_CAUSE_wakeup;
 	if (to == bpf_get_smp_processor_id())
 		return ND_CAUSE_load_balance; /* detach_task(): the balancer pulls to its own CPU */
@@ -79,6 +94,19 @@ static __always_inline u8 cause_of(struct task_struct *task, struct thread_state
 		return BPF_CORE_READ_BITFIELD(task, in_execve) ? ND_CAUSE_exec
 							       : ND_CAUSE_active_balance;
 	return ND_CAUSE_load_balance; /* by an idle CPU on behalf of another: nohz_idle_balance() */
+}
+
+/* Once: the next move may have another reason. */
+static __always_inline void name_setter(struct nd_cpu_move *event)
+{
+	u32 tid = header_of(event)->tid;
+	struct setter *setter = bpf_map_lookup_elem(&setters, &tid);
+
+	if (!setter || header_of(event)->time_ns - setter->time_ns >= SETTER_NS)
+		return;
+	event->by_tid = setter->tid;
+	event->by_comm = setter->comm;
+	setter->time_ns = 0;
 }
 
 /*
@@ -94,7 +122,7 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 
 	if (!is_target(p->tgid))
 		return 0;
-	state = thread_state(p->pid);
+	state = state_of(p, false);
 	if (state)
 		end_extent(state, p->tgid, p->pid);
 	event = RESERVE(cpu_move, p->tgid, p->pid);
@@ -110,15 +138,11 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 	if (event->cause == ND_CAUSE_wakeup) {
 		event->by_tid = current_tid();
 		bpf_get_current_comm(event->by_comm.text, sizeof(event->by_comm.text));
-	} else if (event->cause == ND_CAUSE_affinity && state &&
-		   header_of(event)->time_ns - state->setter_ns < SETTER_NS) {
-		event->by_tid = state->setter_tid;
-		event->by_comm = state->setter_comm;
+	} else if (event->cause == ND_CAUSE_affinity) {
+		name_setter(event);
 	}
-	if (state) {
+	if (state)
 		state->numa_cpu = 0;
-		state->setter_ns = 0;
-	}
 	submit(event);
 	return 0;
 }
@@ -131,16 +155,14 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 SEC("fentry/__x64_sys_sched_setaffinity")
 int BPF_PROG(on_setaffinity, const struct pt_regs *regs)
 {
-	struct thread_state *state;
 	u32 tid = regs->di;
+	struct setter setter = {};
 
 	if (!tid)
 		tid = current_tid();
-	state = thread_state(tid);
-	if (!state)
-		return 0;
-	state->setter_ns = bpf_ktime_get_ns();
-	state->setter_tid = current_tid();
-	bpf_get_current_comm(state->setter_comm.text, sizeof(state->setter_comm.text));
+	setter.time_ns = bpf_ktime_get_ns();
+	setter.tid = current_tid();
+	bpf_get_current_comm(setter.comm.text, sizeof(setter.comm.text));
+	bpf_map_update_elem(&setters, &tid, &setter, BPF_ANY);
 	return 0;
 }

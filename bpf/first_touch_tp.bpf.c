@@ -14,13 +14,14 @@ static __always_inline int begin_fault(unsigned long address, unsigned long ip, 
 
 	if (!is_target(id >> 32))
 		return 0;
-	state = make_thread_state(id);
+	state = own_state(true);
 	if (!state) {
 		count_lost(ND_EVENT_first_touch);
 		return 0;
 	}
 	state->fault_address = address;
 	state->fault_ip = ip;
+	state->fault_slice = fault_slice;
 	state->fault_is_kernel = in_kernel;
 	return 0;
 }
@@ -67,12 +68,12 @@ int BPF_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int 
 
 	if (!is_target(id >> 32) || !page || !(gfp & ___GFP_MOVABLE))
 		return 0;
-	state = thread_state(id);
+	state = own_state(false);
 	if (!state || !state->fault_address)
 		return 0;
 	address = state->fault_address;
 	state->fault_address = 0;
-	if (!in_fault(state))
+	if (state->fault_slice != fault_slice || !in_fault(state))
 		return 0;
 	order &= 31;
 	return extend(state, id, address & ~((PAGE_BYTES << order) - 1), 1u << order,

@@ -12,13 +12,14 @@ static __always_inline int note_hint(void *page, unsigned long address, int targ
 
 	if (!is_target(current_pid()))
 		return 0;
-	state = make_thread_state(current_tid());
+	state = own_state(true);
 	if (!state) {
 		count_lost(ND_EVENT_hint_fault);
 		return 0;
 	}
 	state->hint_time_ns = bpf_ktime_get_ns();
 	state->hint_address = address;
+	state->hint_slice = fault_slice;
 	state->hint_page_node = node_of_flags(PAGE_FLAGS(page));
 	state->hint_target_node = target_node;
 	return 0;
@@ -40,13 +41,13 @@ int BPF_PROG(on_numa_fault, int last_cpupid, int mem_node, int pages, int flags)
 
 	if (!is_target(current_pid()))
 		return 0;
-	state = thread_state(current_tid());
+	state = own_state(false);
 	event = RESERVE(hint_fault, current_pid(), current_tid());
 	if (!event)
 		return 0;
 	event->pages = pages;
 	event->flags = flags;
-	if (state && state->hint_time_ns) {
+	if (state && state->hint_time_ns && state->hint_slice == fault_slice) {
 		header_of(event)->time_ns = state->hint_time_ns;
 		event->address = state->hint_address;
 		event->page_node = state->hint_page_node;

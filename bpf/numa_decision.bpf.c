@@ -18,9 +18,9 @@ static __always_inline void emit_decision(u32 pid, u32 tid, u8 decision, s32 fro
 }
 
 /* The move itself is done by the stopper; it finds its cause here. */
-static __always_inline void announce(u32 tid, s32 to_cpu)
+static __always_inline void announce(struct task_struct *p, s32 to_cpu)
 {
-	struct thread_state *state = make_thread_state(tid);
+	struct thread_state *state = state_of(p, true);
 
 	if (state)
 		state->numa_cpu = to_cpu + 1;
@@ -32,7 +32,7 @@ int BPF_PROG(on_move_numa, struct task_struct *p, int src_cpu, int dst_cpu)
 {
 	if (!is_target(p->tgid))
 		return 0;
-	announce(p->pid, dst_cpu);
+	announce(p, dst_cpu);
 	emit_decision(p->tgid, p->pid, ND_DECISION_move, src_cpu, dst_cpu, 0, 0);
 	return 0;
 }
@@ -44,11 +44,11 @@ int BPF_PROG(on_swap_numa, struct task_struct *p, int src_cpu, struct task_struc
 	if (!q)
 		return 0;
 	if (is_target(p->tgid)) {
-		announce(p->pid, dst_cpu);
+		announce(p, dst_cpu);
 		emit_decision(p->tgid, p->pid, ND_DECISION_swap, src_cpu, dst_cpu, q->pid, 0);
 	}
 	if (is_target(q->tgid)) {
-		announce(q->pid, src_cpu);
+		announce(q, src_cpu);
 		emit_decision(q->tgid, q->pid, ND_DECISION_swap, dst_cpu, src_cpu, p->pid, 0);
 	}
 	return 0;
@@ -63,7 +63,7 @@ int BPF_PROG(on_stick_numa, struct task_struct *p, int src_cpu, struct task_stru
 
 	if (!is_target(p->tgid))
 		return 0;
-	state = thread_state(p->pid);
+	state = state_of(p, false);
 	if (state)
 		state->numa_cpu = 0; /* an announced swap that failed */
 	emit_decision(p->tgid, p->pid, ND_DECISION_stick, src_cpu, dst_cpu, q ? q->pid : 0, 0);

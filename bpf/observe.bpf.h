@@ -22,6 +22,10 @@ extern const volatile struct nd_settings settings;
 /* Non-zero: the process with this id is a target. Written by user space and at fork. */
 extern u8 targets[ND_MAX_PIDS];
 
+/* Changes whenever the programs of the page-fault path are attached again: what one of them left
+ * before says nothing now. */
+extern u32 fault_slice;
+
 /* A ring per node, its memory on that node; filled in by user space. */
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -54,29 +58,36 @@ struct extent {
 	u8 memory;
 };
 
-/* What one hook leaves for a later one of the same thread. A hash by tid and not task storage,
- * which tracing programs do not have on 5.10. */
+/* What one hook leaves for a later one of the same thread. */
 struct thread_state {
 	u64 fault_address; /* page fault in progress, 0 for none (tracepoint path) */
 	u64 fault_ip;
+	u32 fault_slice;
+	u32 hint_slice;
 	u64 hint_time_ns; /* hint fault in progress, 0 for none */
 	u64 hint_address;
 	s32 hint_page_node;
 	s32 hint_target_node;
-	s32 numa_cpu;	/* where NUMA balancing announced to move the thread, plus 1 */
-	u32 setter_tid; /* who asked to change its affinity last, and when */
-	u64 setter_ns;
-	struct nd_comm setter_comm;
-	struct extent extent;
+	s32 numa_cpu; /* where NUMA balancing announced to move the thread, plus 1 */
 	u8 fault_is_kernel;
+	struct extent extent;
 };
+
+/* In the task itself where the kernel can (settings.has_task_storage): a page fault looks it up
+ * twice, and a hash costs 30 ns more each time. Of the two maps only the one in use is made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+} task_states SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, u32);
 	__type(value, struct thread_state);
-} threads SEC(".maps") __weak;
+} thread_states SEC(".maps") __weak;
 
 static __always_inline bool is_target(u32 pid)
 {
@@ -105,7 +116,8 @@ static __always_inline void count_lost(u32 kind)
 
 /*
  * The only reserve: every failure is counted by kind. A reserved record must be submitted.
- * Never wakes the reader (2-4 us an event); it comes by itself every few milliseconds.
+ * The reader comes by itself every few milliseconds; waking it for each event would cost 2-4 us.
+ * It is woken by whoever fills another settings.wake_bytes of the ring.
  */
 static __always_inline void *reserve(u32 kind, u32 payload_bytes, u32 pid, u32 tid)
 {
@@ -113,6 +125,7 @@ static __always_inline void *reserve(u32 kind, u32 payload_bytes, u32 pid, u32 t
 	struct nd_count *count = bpf_map_lookup_elem(&counts, &kind);
 	void *ring = bpf_map_lookup_elem(&rings, &node);
 	struct nd_header *header;
+	u64 position;
 
 	if (count)
 		count->emitted++;
@@ -126,8 +139,10 @@ static __always_inline void *reserve(u32 kind, u32 payload_bytes, u32 pid, u32 t
 	header->pid = pid;
 	header->tid = tid;
 	header->kind = kind;
+	position = bpf_ringbuf_query(ring, BPF_RB_PROD_POS);
+	header->wakes = position / settings.wake_bytes !=
+			(position - sizeof(*header) - payload_bytes) / settings.wake_bytes;
 	header->reserved = 0;
-	header->reserved2 = 0;
 	return header;
 }
 
@@ -140,7 +155,9 @@ static __always_inline void *reserve(u32 kind, u32 payload_bytes, u32 pid, u32 t
 
 static __always_inline void submit(void *payload)
 {
-	bpf_ringbuf_submit(payload - sizeof(struct nd_header), BPF_RB_NO_WAKEUP);
+	struct nd_header *header = payload - sizeof(struct nd_header);
+
+	bpf_ringbuf_submit(header, header->wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 static __always_inline struct nd_header *header_of(void *payload)
@@ -148,23 +165,36 @@ static __always_inline struct nd_header *header_of(void *payload)
 	return payload - sizeof(struct nd_header);
 }
 
-static __always_inline struct thread_state *thread_state(u32 tid)
+static __always_inline struct thread_state *hashed_state(u32 tid, bool make)
 {
-	return bpf_map_lookup_elem(&threads, &tid);
-}
+	struct thread_state *state = bpf_map_lookup_elem(&thread_states, &tid);
 
-/* NULL where the table is full: the caller counts what it could not say. */
-static __always_inline struct thread_state *make_thread_state(u32 tid)
-{
-	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
-
-	if (!state) {
+	if (!state && make) {
 		struct thread_state fresh = {};
 
-		bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
-		state = bpf_map_lookup_elem(&threads, &tid);
+		bpf_map_update_elem(&thread_states, &tid, &fresh, BPF_NOEXIST);
+		state = bpf_map_lookup_elem(&thread_states, &tid);
 	}
 	return state;
+}
+
+#define STATE_FLAGS(make) ((make) ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0)
+
+/* The state of a thread of a target. With `make`, NULL means no memory or a full table: the caller
+ * counts what it could not say. */
+static __always_inline struct thread_state *state_of(struct task_struct *p, bool make)
+{
+	if (settings.has_task_storage)
+		return bpf_task_storage_get(&task_states, p, NULL, STATE_FLAGS(make));
+	return hashed_state(p->pid, make);
+}
+
+static __always_inline struct thread_state *own_state(bool make)
+{
+	if (settings.has_task_storage)
+		return bpf_task_storage_get(&task_states, bpf_get_current_task_btf(), NULL,
+					    STATE_FLAGS(make));
+	return hashed_state(current_tid(), make);
 }
 
 static __always_inline u32 task_cpu(struct task_struct *p)

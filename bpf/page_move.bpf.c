@@ -96,7 +96,7 @@ static __always_inline int emit_move(u32 pid, unsigned long address, u32 pages, 
 
 	if (from_node == to_node || to_node < 0)
 		return 0; /* compaction inside a node */
-	state = thread_state((u32)id);
+	state = own_state(false);
 	if (state)
 		end_extent(state, id >> 32,
 			   (u32)id); /* the page may be in it: touched, then moved */

@@ -55,7 +55,7 @@ static __always_inline struct nd_sample *reserve_sample(void)
  * be taken for a fault of the thread (first_touch_tp.bpf.c): so what is under way is put back. */
 static __always_inline void read_user_code(struct nd_sample *sample)
 {
-	struct thread_state *state = thread_state(sample->tid);
+	struct thread_state *state = own_state(false);
 	u64 fault_address = state ? state->fault_address : 0;
 	u64 fault_ip = state ? state->fault_ip : 0;
 	u8 fault_is_kernel = state ? state->fault_is_kernel : 0;

@@ -6,3 +6,5 @@ char LICENSE[] SEC("license") = "GPL";
 
 const volatile struct nd_settings settings = {};
 u8 targets[ND_MAX_PIDS];
+/* Not in .bss: see cpu_going_down. */
+SEC(".data.slice") u32 fault_slice = 1;

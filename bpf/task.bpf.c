@@ -25,7 +25,6 @@ int BPF_PROG(on_wakeup_new, struct task_struct *p)
 
 	if (!is_target(p->tgid))
 		return 0;
-	make_thread_state(p->pid);
 	event = RESERVE(task_new, p->tgid, p->pid);
 	if (!event)
 		return 0;
@@ -46,7 +45,8 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid)
 
 	if (!is_target(p->tgid))
 		return 0;
-	state = thread_state(old_pid); /* its run was begun under the id it had until now */
+	/* A hash has the state under the id the thread had until now. */
+	state = settings.has_task_storage ? state_of(p, false) : hashed_state(old_pid, false);
 	if (state)
 		end_extent(state, p->tgid, p->pid);
 	event = RESERVE(task_exec, p->tgid, p->pid);
@@ -84,7 +84,7 @@ int BPF_PROG(on_exit, struct task_struct *p)
 
 	if (!is_target(p->tgid))
 		return 0;
-	state = thread_state(p->pid);
+	state = state_of(p, false);
 	if (state)
 		end_extent(state, p->tgid, p->pid);
 	event = RESERVE(task_exit, p->tgid, p->pid);
@@ -110,7 +110,7 @@ int BPF_PROG(on_free, struct task_struct *p)
 
 	if (!is_target(p->tgid))
 		return 0;
-	state = thread_state(tid);
+	state = state_of(p, false);
 	if (state)
 		end_extent(state, p->tgid, tid);
 	event = RESERVE(task_gone, p->tgid, tid);
@@ -118,14 +118,15 @@ int BPF_PROG(on_free, struct task_struct *p)
 		event->runtime_ns = p->se.sum_exec_runtime;
 		submit(event);
 	}
-	bpf_map_delete_elem(&threads, &tid);
+	if (!settings.has_task_storage)
+		bpf_map_delete_elem(&thread_states, &tid);
 	return 0;
 }
 
 /* The thread's open extent as it is now; nothing while it is being replaced. */
-static __always_inline void copy_extent(struct nd_task_row *row, u32 tid)
+static __always_inline void copy_extent(struct nd_task_row *row, struct task_struct *p)
 {
-	struct thread_state *state = thread_state(tid);
+	struct thread_state *state = state_of(p, false);
 	volatile struct extent *extent;
 	u32 seq;
 
@@ -164,7 +165,7 @@ int each_task(struct bpf_iter__task *ctx)
 		row.policy = p->mempolicy->mode;
 		row.policy_nodes = policy_nodes(p->mempolicy);
 	}
-	copy_extent(&row, p->pid);
+	copy_extent(&row, p);
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }

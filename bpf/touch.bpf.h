@@ -85,7 +85,7 @@ static __always_inline int touch(u32 pid, u64 address, u32 pages, s32 node, u8 m
 	struct extent alone = {};
 
 	if (id >> 32 == pid)
-		state = make_thread_state(id);
+		state = own_state(true);
 	if (state)
 		return extend(state, id, address, pages, node, memory);
 	/* Another process or the kernel (process_vm_writev, khugepaged), so no thread of pid; or a

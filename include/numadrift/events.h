@@ -81,7 +81,8 @@
 	X(46, sampling, Sampling)                                                                  \
 	X(47, kernel_faults, KernelFaults)                                                         \
 	X(48, residency, Residency)                                                                \
-	X(49, limits, Limits)
+	X(49, limits, Limits)                                                                      \
+	X(50, rate, Rate)
 
 /* First event of a trace. numa_balancing: the sysctl, -1 where the kernel has none. */
 #define ND_FIELDS_trace_begin(F)                                                                   \
@@ -128,6 +129,10 @@
 /* Where the thread may run and allocate: Cpus_allowed_list, Mems_allowed_list, and its memory
  * policy (MPOL_* of linux/mempolicy.h, -1 where unknown) with the nodes it names. */
 #define ND_FIELDS_limits(F) F(text, cpus) F(text, mems) F(s32, policy) F(text, policy_nodes)
+
+/* From now on the trace has one in `one_in` (a power of two) of the events of kind `event`, by random
+ * slices of time: the budget allows no more. 1: all of them again. */
+#define ND_FIELDS_rate(F) F(u32, event) F(u32, one_in)
 
 #define ND_EVENTS(X) ND_KERNEL_EVENTS(X) ND_USER_EVENTS(X)
 

@@ -17,9 +17,11 @@ struct nd_pfn_range {
 };
 
 struct nd_settings {
-	u32 nodes_shift;   /* NODES_SHIFT of this kernel: bits of the node in page->flags */
-	u32 cpu_words;	   /* longs in a cpumask: those beyond do not exist */
-	u32 has_task_regs; /* helpers bpf_get_current_task_btf and bpf_task_pt_regs (5.15) */
+	u32 nodes_shift;      /* NODES_SHIFT of this kernel: bits of the node in page->flags */
+	u32 cpu_words;	      /* longs in a cpumask: those beyond do not exist */
+	u32 wake_bytes;	      /* the reader is woken whenever so much was written; a power of two */
+	u32 has_task_storage; /* tracing programs may keep state in a task (5.15; some of 5.12) */
+	u32 has_task_regs;    /* helpers bpf_get_current_task_btf and bpf_task_pt_regs (5.15) */
 	u32 pfn_ranges;
 	u32 knows_origin; /* a hook tells where migrating pages come from */
 	u32 node_ids;	  /* nr_node_ids, of the arrays of NUMA balancing; at most ND_FAULT_NODES */

@@ -20,8 +20,8 @@ struct nd_header {
 	u32 pid; /* process (tgid) the event is about */
 	u32 tid; /* thread the event is about, 0 for none in particular */
 	u16 kind;
-	u16 reserved;
-	u32 reserved2;
+	u16 wakes; /* the reader, when it is submitted */
+	u32 reserved;
 };
 
 struct nd_comm {

@@ -20,13 +20,14 @@ fi
 echo mono >$tracing/trace_clock
 for event in sched_move_numa sched_swap_numa sched_migrate_task; do echo 1 >$tracing/events/sched/$event/enable; done
 
+# Without a budget: what programs cost in an emulator says nothing.
 for seed in "$@"; do
 	name=/out/$seed
 	drifter make "$seed" $kind --nodes "$nodes" --cpus "$cpus" $([ "$balancing" = 1 ] && echo --balancing) $old >/tmp/scenario
 	drifter run /tmp/scenario "$name.truth" --nodes "$nodes" --cpus "$cpus" >/tmp/ready &
 	runner=$!
 	while ! grep -q ready /tmp/ready 2>/dev/null; do sleep 0.05; done
-	numadrift record -p $runner -o "$name.ndt" --hooks "$hooks" --json >/dev/null 2>/tmp/record &
+	numadrift record -p $runner -o "$name.ndt" --hooks "$hooks" --budget 0 --json >/dev/null 2>/tmp/record &
 	recorder=$!
 	while ! grep -q ^Recording /tmp/record 2>/dev/null; do
 		kill -0 $recorder 2>/dev/null || { cat /tmp/record; exit 1; }

@@ -11,7 +11,7 @@ for path in auto tracepoint; do
 		toucher "$mode" 0 2 >"$name.truth" &
 		runner=$!
 		while ! grep -q ready "$name.truth" 2>/dev/null; do sleep 0.05; done
-		numadrift record -p $runner -o "$name.ndt" --hooks $path --json >"$name.report" 2>/tmp/record &
+		numadrift record -p $runner -o "$name.ndt" --hooks $path --budget 0 --json >"$name.report" 2>/tmp/record &
 		recorder=$!
 		while ! grep -q ^Recording /tmp/record; do
 			kill -0 $recorder 2>/dev/null || { cat /tmp/record; exit 1; }

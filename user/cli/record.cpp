@@ -28,6 +28,7 @@ struct RecordOptions {
     std::string hooks = "auto";
     std::uint32_t ring_mib = 16;
     std::optional<std::uint32_t> sample_hz;
+    double budget_percent = 1;
     std::shared_ptr<ReportOptions> report = std::make_shared<ReportOptions>();
 };
 
@@ -156,6 +157,7 @@ Result<int> run(const RecordOptions& options) {
     chosen->tracepoints_only = options.hooks == "tracepoint";
     chosen->ring_mib = options.ring_mib;
     chosen->sample_hz = options.sample_hz;
+    chosen->budget = options.budget_percent / 100;
 
     catch_signals();
     auto live = LiveSource::attach(*chosen);
@@ -200,6 +202,11 @@ Run add_record(CLI::App& app) {
     verb->add_option("--sample-hz", options->sample_hz,
                      "Samples of data addresses a second on each CPU, 0: none [97; fewer from 65 CPUs on]")
         ->check(CLI::Range(0, 1000));
+    verb->add_option("--budget", options->budget_percent,
+                     "What the BPF programs may cost: percent of one CPU for each node; 0: no limit. Beyond "
+                     "it page faults are looked at in slices of time, openly")
+        ->check(CLI::Range(0.0, 100.0))
+        ->capture_default_str();
     add_report_options(*verb, options->report);
     return [options] { return run(*options); };
 }

@@ -65,6 +65,11 @@ Json trace_json(const Report& report) {
     trace["missed_runs"] = report.missed_runs;
     trace["damaged"] = {{"places", report.lost.damages}, {"bytes", report.lost.damaged_bytes}};
     trace["sampled"] = Json::array();
+    for (const RateRecord& rate : report.rates)
+        trace["sampled"].push_back({{"kind", kind_name(rate.event)},
+                                    {"one_in", rate.one_in},
+                                    {"from_ns", rate.begin_ns},
+                                    {"to_ns", rate.end_ns}});
     return trace;
 }
 

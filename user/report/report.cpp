@@ -139,6 +139,7 @@ Result<Report> make_report(Source& source, const Thresholds& thresholds) {
     report.sources = timeline.sources;
     report.events = timeline.event_counts;
     report.lost = timeline.lost;
+    report.rates = timeline.rates;
     report.topology = timeline.topology;
     report.notes = notes_on(timeline.topology);
     if (timeline.page_budget.pages_refused > 0)

@@ -57,6 +57,7 @@ struct Report {
     std::vector<SourceState> sources;
     std::map<std::uint32_t, std::uint64_t> events;
     LostRecord lost;
+    std::vector<RateRecord> rates; // of kinds the trace has only a part of, openly
     Topology topology;
     std::vector<std::string> notes; // on the topology: one node, no distances, …
     Overhead overhead;

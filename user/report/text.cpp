@@ -130,6 +130,23 @@ void write_heading(const Report& report, const TextOptions& options, Writer& out
     for (const auto& note : report.notes) out.wrapped("note: " + note, 6);
 }
 
+// Where the budget made the recorder look in slices of time.
+void write_rates(const Report& report, Writer& out) {
+    std::map<std::uint32_t, std::pair<std::uint32_t, double>> worst; // by kind: one in, for how long
+    for (const RateRecord& rate : report.rates) {
+        auto& [one_in, ns] = worst[rate.event];
+        one_in = std::max(one_in, rate.one_in);
+        ns += static_cast<double>(rate.end_ns - rate.begin_ns);
+    }
+    for (const auto& [kind, most] : worst)
+        if (report.events.contains(kind))
+            out.wrapped(
+                fmt::format("sampled: {}: 1 in {} at most, for {} in all, to keep to the budget; page "
+                            "numbers are scaled up",
+                            kind_name(kind), most.first, duration_text(most.second)),
+                9);
+}
+
 void write_completeness(const Report& report, Writer& out) {
     if (report.complete) out.line("Complete: nothing was lost.");
     if (!report.finished)
@@ -159,6 +176,7 @@ void write_completeness(const Report& report, Writer& out) {
         out.wrapped(fmt::format("Missed: {} times a thread was found on a CPU it was not seen moving to.",
                                 count_text(missed)),
                     8);
+    write_rates(report, out);
     std::set<std::string> reasons; // one is often behind several sources
     for (const auto& state : report.sources) {
         if (!state.on) out.wrapped(fmt::format("off: {}: {}", state.source, printable(state.why)), 5);

@@ -11,10 +11,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMostInbox = 8192; // two seconds of 42 CPUs at the default rate
-constexpr auto kPass = milliseconds(20);
+constexpr auto kPass = milliseconds(20); // while there is something to do
+constexpr auto kLongestPass = milliseconds(1000);
 constexpr auto kMostFinish = milliseconds(2000);
 constexpr auto kMostLastAsking = milliseconds(250);
-constexpr int kPassesBetweenCounts = 25;
+constexpr std::uint64_t kCountsPeriodNs = 500'000'000;
 
 } // namespace
 
@@ -32,6 +33,8 @@ BackgroundSampler::~BackgroundSampler() {
 
 void BackgroundSampler::take(const RawSample& sample) {
     const std::lock_guard lock(mutex_);
+    is_asked_ = true;
+    if (inbox_.empty()) changed_.notify_all();
     if (inbox_.size() < kMostInbox) inbox_.push_back(sample);
     else ++overflow_[{sample.pid, sample.tid}];
 }
@@ -39,6 +42,8 @@ void BackgroundSampler::take(const RawSample& sample) {
 void BackgroundSampler::survey(Pid pid) {
     const std::lock_guard lock(mutex_);
     surveys_.push_back(pid);
+    is_asked_ = true;
+    changed_.notify_all();
 }
 
 void BackgroundSampler::forget(Pid pid) {
@@ -79,7 +84,7 @@ void BackgroundSampler::finish_waiting(std::vector<Event>& events) {
 void BackgroundSampler::work() {
     std::vector<RawSample> samples;
     std::vector<Event> events;
-    int passes = 0;
+    std::uint64_t next_counts_ns = 0;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         const bool is_last = std::exchange(finishing_, false);
@@ -93,10 +98,15 @@ void BackgroundSampler::work() {
         for (const Pid pid : surveys) sampler_.survey(pid);
         for (const RawSample& sample : samples) sampler_.take(sample);
         for (const auto& [who, count] : overflow) sampler_.skip(who.first, who.second, count);
+        const bool is_busy = !samples.empty() || sampler_.is_busy();
         samples.clear();
         sampler_.pass(events);
         if (is_last) finish_waiting(events);
-        if (is_last || ++passes % kPassesBetweenCounts == 0) sampler_.tell_counts(monotonic_ns(), events);
+        const std::uint64_t now_ns = monotonic_ns();
+        if (is_last || now_ns >= next_counts_ns) {
+            sampler_.tell_counts(now_ns, events);
+            next_counts_ns = now_ns + kCountsPeriodNs;
+        }
 
         lock.lock();
         outbox_.insert(outbox_.end(), std::make_move_iterator(events.begin()),
@@ -107,7 +117,9 @@ void BackgroundSampler::work() {
             idle_ = true;
             changed_.notify_all();
         }
-        changed_.wait_for(lock, kPass, [this] { return stopping_ || finishing_; });
+        if (is_busy) changed_.wait_for(lock, kPass, [this] { return stopping_ || finishing_; });
+        else changed_.wait_for(lock, kLongestPass, [this] { return stopping_ || finishing_ || is_asked_; });
+        is_asked_ = false;
     }
 }
 

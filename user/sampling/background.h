@@ -39,6 +39,7 @@ private:
     std::vector<Pid> forgotten_;
     std::vector<Event> outbox_;
     std::uint64_t query_ns_ = 0;
+    bool is_asked_ = false; // there is something to do
     bool finishing_ = false;
     bool idle_ = true;
     bool stopping_ = false;

@@ -34,8 +34,8 @@ void Timeline::forget_pages(Pid pid) {
 void Timeline::move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move) {
     for (const std::uint32_t user : users_.members(page.users)) {
         WeightLog& weights = tracks_[user].weights;
-        weights.add(time_ns, page.node, -1, by_page_move);
-        if (to != kNoNode) weights.add(time_ns, to, 1, by_page_move);
+        weights.add(time_ns, page.node, -(std::int64_t{1} << page.shift), by_page_move);
+        if (to != kNoNode) weights.add(time_ns, to, std::int64_t{1} << page.shift, by_page_move);
     }
 }
 
@@ -77,7 +77,7 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
         Page known = map->second.get(fields.address);
         if (known.node != kNoNode && known.node != node && is_page) { // a move nobody told of
             move_weight(known, node, now_ns, true);
-            known = {node, now_ns, known.users, true};
+            known = {node, now_ns, known.users, known.shift, true};
             map->second.set(fields.address, known, page_budget);
         }
         if (known.node == node && known.since_ns > since_ns) {
@@ -156,6 +156,7 @@ void Timeline::on(const Event& event, const FirstTouch& fields) {
     const std::uint32_t index = by_thread ? track_of(event) : 0;
     const UserSets::Id toucher = by_thread ? users_.only(index) : UserSets::kNobody;
     const auto sampled = sampled_.find(Pid{event.pid});
+    const std::uint8_t shift = shift_of(ND_EVENT_first_touch);
 
     for (std::uint32_t i = 0; i < pages; ++i) {
         const std::uint64_t address = fields.address + i * kPageBytes;
@@ -168,17 +169,19 @@ void Timeline::on(const Event& event, const FirstTouch& fields) {
             old.since_ns > now_ns || (old.node != node && old.since_ns / 1'000'000 == now_ns / 1'000'000);
         if (by_thread && old.node != kNoNode && is_late) {
             const bool moved = old.users == UserSets::kNobody;
-            move_weight({node, now_ns, toucher, false}, moved ? old.node : kNoNode,
+            move_weight({node, now_ns, toucher, shift, false}, moved ? old.node : kNoNode,
                         std::max(old.since_ns, now_ns), moved);
-            if (moved) map.set(address, {old.node, old.since_ns, toucher, old.has_moved}, page_budget);
+            if (moved) map.set(address, {old.node, old.since_ns, toucher, shift, old.has_moved}, page_budget);
             continue;
         }
         if (old.node != kNoNode) move_weight(old, by_thread ? kNoNode : node, now_ns, !by_thread);
-        map.set(address, {node, now_ns, by_thread ? toucher : old.users, !by_thread}, page_budget);
+        map.set(address,
+                {node, now_ns, by_thread ? toucher : old.users, by_thread ? shift : old.shift, !by_thread},
+                page_budget);
     }
     if (!by_thread) return;
-    tracks_[index].weights.add(now_ns, node, pages);
-    tracks_[index].touched_pages[node] += pages;
+    tracks_[index].weights.add(now_ns, node, std::int64_t{pages} << shift);
+    tracks_[index].touched_pages[node] += std::uint64_t{pages} << shift;
     tracks_[index].evidence_touched += pages;
 }
 
@@ -190,6 +193,7 @@ void Timeline::on(const Event& event, const HintFault& fields) {
     const std::uint32_t index = track_of(event);
     PageMap& map = pages_[Pid{event.pid}];
     ThreadTrack& track = tracks_[index];
+    const std::uint8_t shift = shift_of(ND_EVENT_hint_fault);
     // A fault inside a large folio counts for the whole of it (task_numa_fault, from 6.10).
     const std::uint64_t alignment = std::has_single_bit(pages) ? pages * kPageBytes : kPageBytes;
     const std::uint64_t first = fields.address & ~(alignment - 1);
@@ -197,8 +201,8 @@ void Timeline::on(const Event& event, const HintFault& fields) {
     for (std::uint32_t i = 0; i < pages; ++i) {
         const std::uint64_t address = first + i * kPageBytes;
         Page page = map.get(address);
-        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody, false}; // there before the trace
-        if (page.node != node) {                                              // a move nobody told of
+        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody, shift, false}; // there before
+        if (page.node != node) {                                                     // a move nobody told of
             move_weight(page, node, now_ns, true);
             page.node = node;
             page.since_ns = now_ns;
@@ -206,13 +210,13 @@ void Timeline::on(const Event& event, const HintFault& fields) {
         }
         const UserSets::Id users = users_.with(page.users, index);
         if (users != page.users) {
-            track.weights.add(page.since_ns, node, 1);
+            track.weights.add(page.since_ns, node, std::int64_t{1} << page.shift);
             ++track.evidence_hinted;
             page.users = users;
         }
         map.set(address, page, page_budget);
     }
-    track.hinted_pages[node] += pages;
+    track.hinted_pages[node] += std::uint64_t{pages} << shift;
     if ((fields.flags & kMigrateFail) == 0) return;
     if (track.failed_moves.empty() || now_ns > track.failed_moves.back().time_ns + kPageMoveMergeNs)
         track.failed_moves.push_back({now_ns, 0});
@@ -231,7 +235,7 @@ void Timeline::on(const Event& event, const PageMove& fields) {
         if (from == kNoNode) from = old.node;
         if (old.node != kNoNode && old.node != to) move_weight(old, to, now_ns, true);
         if (to != kNoNode) move_samples(Pid{event.pid}, address, to, now_ns);
-        if (to != kNoNode) map.set(address, {to, now_ns, old.users, true}, page_budget);
+        if (to != kNoNode) map.set(address, {to, now_ns, old.users, old.shift, true}, page_budget);
     }
     if (from != to) count_page_move(now_ns, from, to, fields.reason, pages);
 }

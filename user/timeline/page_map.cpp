@@ -32,7 +32,7 @@ Page PageMap::get(std::uint64_t address) const {
     const Block& block = *found->second;
     const std::size_t at = number % kPagesPerBlock;
     return {Node{block.node[at]}, (block.since_ms[at] & ~kMovedBit) * kNsPerMs, block.users[at],
-            (block.since_ms[at] & kMovedBit) != 0};
+            block.shift[at], (block.since_ms[at] & kMovedBit) != 0};
 }
 
 void PageMap::set(std::uint64_t address, const Page& page, PageBudget& budget) {
@@ -48,6 +48,7 @@ void PageMap::set(std::uint64_t address, const Page& page, PageBudget& budget) {
         found->second->node.fill(static_cast<std::int16_t>(raw(kNoNode)));
         found->second->since_ms.fill(0);
         found->second->users.fill(UserSets::kNobody);
+        found->second->shift.fill(0);
     }
     Block& block = *found->second;
     const std::size_t at = number % kPagesPerBlock;
@@ -55,6 +56,7 @@ void PageMap::set(std::uint64_t address, const Page& page, PageBudget& budget) {
     block.since_ms[at] = (static_cast<std::uint32_t>(page.since_ns / kNsPerMs) & ~kMovedBit) |
                          (page.has_moved ? kMovedBit : 0);
     block.users[at] = page.users;
+    block.shift[at] = page.shift;
 }
 
 } // namespace numadrift

@@ -1,5 +1,5 @@
-// Where the known pages of a process are, since when, and which threads use them. Ten bytes a
-// page, in blocks of 2 MiB of address space.
+// Where the known pages of a process are, since when, and which threads use them. Eleven bytes
+// a page, in blocks of 2 MiB of address space.
 #pragma once
 
 #include "timeline/ids.h"
@@ -38,10 +38,11 @@ struct Page {
     Node node = kNoNode;        // kNoNode: nothing is known of this page
     std::uint64_t since_ns = 0; // when it came there, to the millisecond; 0: before the trace
     UserSets::Id users = UserSets::kNobody;
+    std::uint8_t shift = 0; // log2 of how many pages it stands for: it was seen by sampling in time
     bool has_moved = false; // it came there from another node; else it was allocated there
 };
 
-// How many blocks all maps of a trace may have: 256 GiB of touched address space in 650 MiB. A
+// How many blocks all maps of a trace may have: 256 GiB of touched address space in 720 MiB. A
 // hostile trace could name any number.
 struct PageBudget {
     std::uint64_t blocks_left = 1u << 17;
@@ -64,6 +65,7 @@ private:
         std::array<std::int16_t, kPagesPerBlock> node;
         std::array<std::uint32_t, kPagesPerBlock> since_ms; // the topmost bit: has_moved
         std::array<UserSets::Id, kPagesPerBlock> users;
+        std::array<std::uint8_t, kPagesPerBlock> shift;
     };
 
     std::unordered_map<std::uint64_t, std::unique_ptr<Block>> blocks_;

@@ -1,8 +1,16 @@
 #include "timeline/timeline.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace numadrift {
+namespace {
+
+constexpr std::uint32_t kMostOneIn = 1u << 16; // more is a damaged number
+constexpr std::size_t kMostRates = 1u << 16;
+
+} // namespace
+
 std::uint64_t Timeline::since_begin(std::uint64_t time_ns) const {
     return time_ns > begin_ns_ ? time_ns - begin_ns_ : 0;
 }
@@ -33,6 +41,8 @@ void Timeline::apply(const Event& event) {
 }
 
 void Timeline::finish() {
+    for (RateRecord& rate : rates)
+        if (rate.end_ns == 0) rate.end_ns = duration_ns;
     for (std::size_t i = 0; i < tracks_.size(); ++i)
         if (!live_[i].exiting) tracks_[i].end_ns = duration_ns;
     current_.clear();
@@ -215,7 +225,25 @@ void Timeline::on(const Event& event, const NumaDecision& fields) {
         {since_begin(event.time_ns), fields.decision, fields.reason});
 }
 
-// ---- losses ----
+// ---- what is not there ----
+
+void Timeline::on(const Event& event, const Rate& fields) {
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const std::uint32_t one_in = std::bit_floor(std::clamp(fields.one_in, 1u, kMostOneIn));
+    if (rates.size() >= kMostRates) return;
+    const auto open = std::find_if(rates.rbegin(), rates.rend(), [&](const RateRecord& rate) {
+        return rate.event == fields.event && rate.end_ns == 0;
+    });
+    if (open != rates.rend()) open->end_ns = std::max(now_ns, open->begin_ns + 1);
+    if (one_in > 1) rates.push_back({fields.event, one_in, now_ns, 0});
+    shifts_[fields.event] = static_cast<std::uint32_t>(std::countr_zero(one_in));
+}
+
+// Each page that is seen stands for so many: log2 of it.
+std::uint8_t Timeline::shift_of(std::uint32_t kind) const {
+    const auto found = shifts_.find(kind);
+    return found == shifts_.end() ? 0 : static_cast<std::uint8_t>(found->second);
+}
 
 void Timeline::doubt_all() {
     for (const auto& [tid, index] : current_) live_[index].uncertain = true;

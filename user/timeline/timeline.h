@@ -79,7 +79,7 @@ struct ThreadTrack {
     std::int32_t preferred_node = -1; // as the kernel has it, at last
     std::vector<LimitsRecord> limits;
     std::vector<FailedMoveRecord> failed_moves;
-    std::map<Node, std::uint64_t> touched_pages; // first touched by it
+    std::map<Node, std::uint64_t> touched_pages; // first touched by it; times one_in where sampled
     std::map<Node, std::uint64_t> hinted_pages;  // by hint faults; the node before any migration
     std::uint64_t evidence_touched = 0;          // pages its profile has from first touch
     std::uint64_t evidence_hinted = 0;           // … from hint faults
@@ -97,6 +97,14 @@ struct PageMoveRecord {
 struct ResidencyRecord {
     std::uint64_t time_ns = 0;
     std::vector<Residency> rows;
+};
+
+// Of a kind of events the trace has one in so many, for a while.
+struct RateRecord {
+    std::uint32_t event = 0;
+    std::uint32_t one_in = 1;
+    std::uint64_t begin_ns = 0;
+    std::uint64_t end_ns = 0;
 };
 
 struct LostRecord {
@@ -120,6 +128,7 @@ public:
     std::vector<std::string> targets;
     std::map<std::uint32_t, std::uint64_t> event_counts; // by kind
     LostRecord lost;
+    std::vector<RateRecord> rates;
     Topology topology;
     std::vector<PageMoveRecord> page_moves;
     std::map<Pid, ResidencyRecord> residency; // the last known
@@ -161,6 +170,7 @@ private:
     void on(const Event& event, const KernelFaults& fields);
     void on(const Event& event, const Residency& fields);
     void on(const Event& event, const Limits& fields);
+    void on(const Event& event, const Rate& fields);
     void on(const Event& event, const Lost& fields);
     void on(const Event& event, const Damage& fields);
 
@@ -176,6 +186,7 @@ private:
     std::uint32_t track_of(const Event& event);
     std::optional<std::uint32_t> known_track(const Event& event) const;
     void look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns);
+    std::uint8_t shift_of(std::uint32_t kind) const;
     void doubt_all();
     void count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason, std::uint64_t pages);
     void forget_pages(Pid pid);
@@ -191,6 +202,7 @@ private:
     std::uint64_t sample_moves_left_ = 1u << 22;
     std::set<Pid> surveyed_again_; // processes with more than one survey
     UserSets users_;
+    std::map<std::uint32_t, std::uint32_t> shifts_; // by kind: log2 of the present one_in
     std::uint64_t begin_ns_ = 0;
     bool begun_ = false;
 };

@@ -172,6 +172,27 @@ TEST_CASE("a run of touches told after its pages have moved counts where they ar
     CHECK(timeline.threads().at(0).touched_pages.at(Node{0}) == 10);
 }
 
+TEST_CASE("pages seen by sampling in time stand for as many as were not seen") {
+    Story story;
+    story.seen(7, 0).at(10).touch(7, 0, 100, 0);
+    story.at(20).add(0, Rate{ND_EVENT_first_touch, 16}).at(30).touch(7, 1000, 50, 1);
+    story.at(40).pages_move(1000, 10, 1, 0).at(50).add(0, Rate{ND_EVENT_first_touch, 1});
+    story.at(60).touch(7, 2000, 5, 1);
+    const auto timeline = story.at(100).end().timeline();
+    const ThreadTrack& track = timeline.threads().at(0);
+    CHECK(track.touched_pages.at(Node{0}) == 100);
+    CHECK(track.touched_pages.at(Node{1}) == 50 * 16 + 5);
+    CHECK(track.evidence_touched == 155);
+    std::map<Node, std::int64_t> pages;
+    for (const auto& step : track.weights.steps()) pages[step.node] += step.pages;
+    CHECK(pages[Node{0}] == 100 + 10 * 16);
+    CHECK(pages[Node{1}] == 40 * 16 + 5);
+    REQUIRE(timeline.rates.size() == 1);
+    CHECK(timeline.rates[0].one_in == 16);
+    CHECK(timeline.rates[0].begin_ns == Story::ms(20));
+    CHECK(timeline.rates[0].end_ns == Story::ms(50));
+}
+
 TEST_CASE("a run told after another thread took its pages does not take them back") {
     Story story;
     story.seen(7, 0).seen(8, 2).at(100).touch(8, 0, 10, 1);

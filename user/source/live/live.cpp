@@ -3,6 +3,7 @@
 #include "probe/host.h"
 #include "probe/process.h"
 #include "probe/topology.h"
+#include "source/live/governor.h"
 #include "source/live/memory_watch.h"
 #include "source/live/own_cost.h"
 #include "source/live/programs.h"
@@ -21,8 +22,14 @@
 namespace numadrift {
 namespace {
 
+// Between two passes: while something happens, and at most where nothing does. The kernel side wakes
+// the reader when a ring fills.
 constexpr std::uint64_t kPassNs = 20'000'000;
+constexpr std::uint64_t kLongestPassNs = 320'000'000;
 constexpr std::uint64_t kTaskPeriodNs = 500'000'000;
+constexpr std::uint64_t kLongestTaskPeriodNs = 2'000'000'000;
+// A ring wakes the reader so many times before it is full.
+constexpr u32 kWakesARing = 8;
 constexpr std::size_t kMostEventsAPass = 100'000;
 // Threads of a process may be released after its leader. Until then it stays a target.
 constexpr std::uint64_t kLeaveNs = 2'000'000'000;
@@ -32,13 +39,19 @@ constexpr std::size_t kMostHeld = 500'000;
 // how long before the last pass an event may still be under way.
 constexpr std::uint64_t kUnderWayNs = 20'000'000;
 
+std::uint64_t budget_ns(double share, const Topology& topology) {
+    const auto nodes = std::ranges::count_if(
+        topology.nodes, [&](const auto& entry) { return !topology.cpus_of(entry.first).empty(); });
+    return static_cast<std::uint64_t>(share * 1e9 * static_cast<double>(std::max<std::ptrdiff_t>(nodes, 1)));
+}
+
 class Live final : public LiveSource {
 public:
     Live(LiveOptions options, Topology topology, std::unique_ptr<live::Programs> programs,
          std::unique_ptr<live::Rings> rings)
         : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
           rings_(std::move(rings)), memory_(*programs_, options_.root), begin_ns_(clock_ns(CLOCK_MONOTONIC)),
-          cost_(begin_ns_) {}
+          cost_(begin_ns_), governor_(budget_ns(options_.budget, topology_)) {}
 
     void mark(Pid pid);
     Status mark_targets();
@@ -63,12 +76,16 @@ private:
     bool take_note(Event& event);
     void look_at_open_extent(const nd_task_row& row);
     void look_at_tasks(bool first);
+    void look_around();
+    void pace(bool is_busy);
     void look_at_task(const nd_task_row& row, bool first);
     void count_losses(std::uint64_t now_ns);
     void tell_cost(std::uint64_t now_ns);
     void finish();
     void take_off_targets();
-    void wait_for_next_pass() const;
+    void wait_for_next_pass();
+    Status govern();
+    void tell_rate(std::uint64_t now_ns);
 
     LiveOptions options_;
     Topology topology_;
@@ -78,6 +95,10 @@ private:
     Orderer order_;
     std::uint64_t begin_ns_;
     live::OwnCost cost_;
+    live::Governor governor_;
+    std::uint32_t told_one_in_ = 1;
+    std::uint64_t pass_ns_ = kPassNs;
+    std::uint64_t task_period_ns_ = kTaskPeriodNs;
     std::uint64_t pass_begin_ns_ = 0;
     std::uint64_t next_tasks_ns_ = 0;
     std::map<std::uint32_t, KnownThread> known_;
@@ -109,7 +130,6 @@ void Live::announce() {
 }
 
 void Live::mark(Pid pid) {
-    for (const Tid tid : probe::threads_of(options_.root, pid)) programs_->know_thread(raw(tid));
     programs_->targets()[raw(pid) % ND_MAX_PIDS] = 1;
 }
 
@@ -211,7 +231,7 @@ void Live::count_losses(std::uint64_t now_ns) {
 }
 
 void Live::tell_cost(std::uint64_t now_ns) {
-    Overhead cost = cost_.sum(now_ns);
+    Overhead cost = cost_.sum();
     cost.query_ns = memory_.query_ns();
     add(now_ns, cost);
 }
@@ -224,12 +244,37 @@ void Live::take_off_targets() {
     }
 }
 
-void Live::wait_for_next_pass() const {
+void Live::wait_for_next_pass() {
+    std::uint64_t due_ns = std::min(pass_begin_ns_ + pass_ns_, governor_.due_ns());
+    if (governor_.is_on()) due_ns = std::min(due_ns, cost_.due_ns()); // else there is nothing to measure
     const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-    const std::uint64_t due_ns = pass_begin_ns_ + kPassNs;
     if (more_ || stopping_ || now_ns >= due_ns) return;
-    const timespec pause{0, static_cast<long>(due_ns - now_ns)};
-    ::nanosleep(&pause, nullptr); // a signal ends it early: the caller wants to know
+    rings_->wait(due_ns - now_ns); // a signal ends it early: the caller wants to know
+}
+
+// What is said of the kinds that are switched together.
+void Live::tell_rate(std::uint64_t now_ns) {
+    if (told_one_in_ == governor_.one_in()) return;
+    told_one_in_ = governor_.one_in();
+    for (const std::uint32_t kind : live::Programs::kSwitched) add(now_ns, Rate{kind, told_one_in_});
+}
+
+Status Live::govern() {
+    const auto measure = [this](std::uint64_t now_ns) {
+        if (const auto rate = cost_.tick(now_ns, *programs_, governor_.is_on()))
+            governor_.measured(*rate, now_ns);
+    };
+    std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    const bool is_due = now_ns >= governor_.due_ns();
+    if (is_due || now_ns >= cost_.due_ns()) measure(now_ns);
+    tell_rate(now_ns);
+    if (!is_due) return Done{};
+    if (auto status = programs_->switch_fault_path(!governor_.is_on()); !status) return status;
+    now_ns = clock_ns(CLOCK_MONOTONIC);
+    governor_.switched(now_ns);
+    measure(now_ns);
+    tell_rate(now_ns);
+    return Done{};
 }
 
 void Live::finish() {
@@ -250,6 +295,27 @@ void Live::finish() {
     finished_ = true;
 }
 
+void Live::look_around() {
+    const std::size_t before = order_.inbox().size();
+    look_at_tasks(false);
+    count_losses(pass_begin_ns_);
+    const bool is_quiet = order_.inbox().size() == before;
+    task_period_ns_ = is_quiet ? std::min(2 * task_period_ns_, kLongestTaskPeriodNs) : kTaskPeriodNs;
+    tell_cost(pass_begin_ns_);
+    next_tasks_ns_ = pass_begin_ns_ + task_period_ns_;
+}
+
+// Where nothing happens, nothing is looked for that often.
+void Live::pace(bool is_busy) {
+    if (!is_busy) {
+        pass_ns_ = std::min(2 * pass_ns_, kLongestPassNs);
+        return;
+    }
+    pass_ns_ = kPassNs;
+    task_period_ns_ = kTaskPeriodNs;
+    next_tasks_ns_ = std::min(next_tasks_ns_, pass_begin_ns_ + kTaskPeriodNs);
+}
+
 Result<Outcome> Live::next(std::vector<Event>& events) {
     events.clear();
     if (finished_) return Outcome::end;
@@ -260,15 +326,12 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
         order_.release(UINT64_MAX, events);
         return Outcome::batch;
     }
+    const std::size_t held = order_.inbox().size();
     drain();
     memory_.pass(order_.inbox());
-    if (pass_begin_ns_ >= next_tasks_ns_) {
-        look_at_tasks(false);
-        count_losses(pass_begin_ns_);
-        tell_cost(pass_begin_ns_);
-        next_tasks_ns_ = pass_begin_ns_ + kTaskPeriodNs;
-    }
-    cost_.tick(pass_begin_ns_, *programs_);
+    pace(order_.inbox().size() > held);
+    if (pass_begin_ns_ >= next_tasks_ns_) look_around();
+    if (auto status = govern(); !status) return status.error();
     take_off_targets();
     const bool hold = more_ && order_.inbox().size() < kMostHeld;
     if (!hold && previous_pass_ns > kUnderWayNs) order_.release(previous_pass_ns - kUnderWayNs, events);
@@ -311,6 +374,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
     if (!topology) return topology.error();
 
     live::ProgramOptions program_options;
+    program_options.wake_bytes = (options.ring_mib << 20) / kWakesARing;
     program_options.tracepoints_only = options.tracepoints_only;
     for (const auto& [cpu, info] : topology->cpus) program_options.cpus.push_back(raw(cpu));
     program_options.sample_hz = options.sample_hz ? *options.sample_hz : sample_hz(topology->cpus.size());

@@ -24,7 +24,8 @@ struct LiveOptions {
     std::uint32_t ring_mib = 16;   // of each node's ring; a power of two
     // Samples of data addresses a second and CPU, 0 for none; not given: by the number of CPUs.
     std::optional<std::uint32_t> sample_hz;
-    std::string root; // before /proc and /sys
+    double budget = 0.01; // of one CPU, per node with CPUs: what the programs may cost; 0: no limit
+    std::string root;     // before /proc and /sys
 };
 
 // For a progress line: as of the last call of next().

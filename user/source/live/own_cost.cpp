@@ -2,46 +2,71 @@
 
 #include "util/clock.h"
 
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
 namespace numadrift::live {
 namespace {
 
-constexpr std::uint64_t kFirstSliceAfterNs = 100'000'000;
-constexpr std::uint64_t kSliceNs = 100'000'000;
-constexpr std::uint64_t kPauseNs = 1'900'000'000;
+constexpr std::uint64_t kFirstAfterNs = 20'000'000;
+constexpr std::uint64_t kSliceNs = 20'000'000;
+// A measurement costs 0.4 ms itself: less often where there is little to measure.
+constexpr std::uint64_t kPeriodNs = 1'000'000'000;
+constexpr std::uint64_t kLongestPeriodNs = 4'000'000'000;
+constexpr std::uint64_t kLittleNs = 1'000'000; // a second: a thousandth of a CPU
+constexpr double kNsPerS = 1e9;
 
 std::uint64_t process_cpu_ns() {
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+std::uint64_t per_second(std::uint64_t ns, std::uint64_t of_ns) {
+    return of_ns == 0
+               ? 0
+               : static_cast<std::uint64_t>(static_cast<double>(ns) * kNsPerS / static_cast<double>(of_ns));
+}
+
+double priced(CostRate rate, std::uint64_t all_ns, std::uint64_t on_ns) {
+    return (static_cast<double>(rate.other) * static_cast<double>(all_ns) +
+            static_cast<double>(rate.gated) * static_cast<double>(on_ns)) /
+           kNsPerS;
+}
+
 } // namespace
 
 OwnCost::OwnCost(std::uint64_t now_ns)
-    : begin_ns_(now_ns), next_switch_ns_(now_ns + kFirstSliceAfterNs), reader_begin_ns_(process_cpu_ns()) {}
+    : due_ns_(now_ns + kFirstAfterNs), period_ns_(kPeriodNs), since_ns_(now_ns),
+      reader_begin_ns_(process_cpu_ns()) {}
 
-void OwnCost::tick(std::uint64_t now_ns, const Programs& programs) {
-    if (now_ns < next_switch_ns_) return;
+std::optional<CostRate> OwnCost::tick(std::uint64_t now_ns, const Programs& programs, bool is_on) {
+    unpriced_ns_ += now_ns - since_ns_;
+    if (is_on) unpriced_on_ns_ += now_ns - since_ns_;
+    since_ns_ = now_ns;
     if (measuring_) {
-        measured_run_ns_ += programs.run_time().ns - slice_begin_run_ns_;
-        measured_ns_ += now_ns - slice_begin_ns_;
+        const auto now = programs.run_time();
         measuring_.reset();
-        next_switch_ns_ = now_ns + kPauseNs;
-        return;
+        const std::uint64_t took_ns = now_ns - slice_begin_ns_;
+        rate_ = {per_second(now.gated_ns - slice_begin_.gated_ns, took_ns),
+                 per_second(now.ns - now.gated_ns - (slice_begin_.ns - slice_begin_.gated_ns), took_ns)};
+        const bool is_little = rate_.gated + rate_.other < kLittleNs;
+        period_ns_ = is_little ? std::min(2 * period_ns_, kLongestPeriodNs) : kPeriodNs;
+        due_ns_ = slice_begin_ns_ + period_ns_;
+        bpf_ns_ += priced(rate_, unpriced_ns_, unpriced_on_ns_);
+        unpriced_ns_ = unpriced_on_ns_ = 0;
+        return rate_;
     }
+    if (now_ns < due_ns_ || !is_on) return std::nullopt;
     measuring_ = Fd(bpf_enable_stats(BPF_STATS_RUN_TIME)); // 5.8; needs CAP_SYS_ADMIN
     slice_begin_ns_ = now_ns;
-    slice_begin_run_ns_ = programs.run_time().ns;
-    next_switch_ns_ = now_ns + (measuring_ ? kSliceNs : UINT64_MAX / 2);
+    slice_begin_ = programs.run_time();
+    due_ns_ = measuring_ ? now_ns + kSliceNs : UINT64_MAX;
+    return std::nullopt;
 }
 
-Overhead OwnCost::sum(std::uint64_t now_ns) const {
+Overhead OwnCost::sum() const {
     Overhead cost;
-    if (measured_ns_ > 0)
-        cost.bpf_ns = static_cast<std::uint64_t>(static_cast<double>(measured_run_ns_) /
-                                                 static_cast<double>(measured_ns_) *
-                                                 static_cast<double>(now_ns - begin_ns_));
+    cost.bpf_ns = static_cast<std::uint64_t>(bpf_ns_ + priced(rate_, unpriced_ns_, unpriced_on_ns_));
     cost.reader_cpu_ns = process_cpu_ns() - reader_begin_ns_;
     return cost;
 }

@@ -49,8 +49,18 @@ bpf_program* find_program(const nd_skeleton& skeleton, const char* name) {
     return bpf_object__find_program_by_name(skeleton.obj, name);
 }
 
+bool is_in_fault_path(const Hook& hook) {
+    const std::string_view source = hook.source;
+    return source == "first_touch" || source == "hint_fault";
+}
+
 bool tells_origin(const Hook* hook) {
     return std::string_view(hook->covers) == kPageOrigin;
+}
+
+// Tracing programs have it from 5.12 on, their helper for the current task's registers came with 5.15.
+bool has_task_storage(const KernelBtf& kernel) {
+    return kernel.has_helper("BPF_FUNC_task_storage_get") && kernel.has_helper("BPF_FUNC_task_pt_regs");
 }
 
 void fill_settings(nd_skeleton& skeleton, const KernelBtf& kernel, const ProgramOptions& options,
@@ -58,6 +68,8 @@ void fill_settings(nd_skeleton& skeleton, const KernelBtf& kernel, const Program
     nd_settings settings{};
     settings.nodes_shift = kernel.nodes_shift();
     settings.cpu_words = kernel.cpumask_words();
+    settings.wake_bytes = options.wake_bytes;
+    settings.has_task_storage = has_task_storage(kernel);
     settings.has_task_regs = kernel.has_helper("BPF_FUNC_task_pt_regs");
     settings.node_ids = options.node_ids;
     settings.knows_origin = std::ranges::any_of(choice.programs, tells_origin);
@@ -159,6 +171,8 @@ std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, con
     for (const Hook* hook : choice.programs)
         bpf_program__set_autoload(find_program(*skeleton_, hook->program), true);
     fill_settings(*skeleton_, kernel, options, choice);
+    bpf_map__set_autocreate(
+        has_task_storage(kernel) ? skeleton_->maps.thread_states : skeleton_->maps.task_states, false);
     bpf_map__set_max_entries(skeleton_->maps.samples, samples_bytes(options.cpus.size()));
 
     if (nd_skeleton__load(skeleton_.get()) != 0) {
@@ -169,8 +183,10 @@ std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, con
             fmt::format("the kernel refused {} ({})", guilty.empty() ? "a map" : guilty, errno_text(error)),
             error};
     }
-    for (const Hook* hook : choice.programs)
+    for (const Hook* hook : choice.programs) {
         if (auto offender = attach_program(*hook, options)) return offender;
+        if (is_in_fault_path(*hook)) fault_path_.push_back(hook);
+    }
     return std::nullopt;
 }
 
@@ -187,7 +203,7 @@ std::optional<Programs::Offender> Programs::attach_program(const Hook& hook, con
                         fmt::format("cannot attach to {} ({})", hook.section, errno_text(error)), error};
     }
     if (std::string_view(hook.section).starts_with("iter/")) iterators_[hook.program] = link;
-    else links_.push_back(link);
+    else links_.push_back({&hook, link});
     return std::nullopt;
 }
 
@@ -212,7 +228,7 @@ std::optional<Programs::Offender> Programs::attach_clocks(const Hook& hook, cons
                             error};
         }
         fd.release(); // the link closes it (bpf_link_perf_detach)
-        links_.push_back(link);
+        links_.push_back({&hook, link});
         has_clocks_ = true;
     }
     return std::nullopt;
@@ -224,8 +240,24 @@ Programs::~Programs() {
 }
 
 void Programs::detach() {
-    for (bpf_link* link : links_) bpf_link__destroy(link);
+    for (const Attached& attached : links_) bpf_link__destroy(attached.link);
     links_.clear();
+}
+
+// In the order of the catalogue: what notes a fault comes before what relies on the note.
+Status Programs::switch_fault_path(bool on) {
+    if (!on) {
+        std::erase_if(links_, [](const Attached& attached) {
+            if (!is_in_fault_path(*attached.hook)) return false;
+            bpf_link__destroy(attached.link);
+            return true;
+        });
+        return Done{};
+    }
+    ++skeleton_->data_slice->fault_slice;
+    for (const Hook* hook : fault_path_)
+        if (const auto offender = attach_program(*hook, {})) return Error{offender->why, {}};
+    return Done{};
 }
 
 Status Programs::use_ring(u32 node, int ring_fd) {
@@ -233,11 +265,6 @@ Status Programs::use_ring(u32 node, int ring_fd) {
     if (bpf_map_update_elem(fd, &node, &ring_fd, BPF_ANY) != 0)
         return Error{fmt::format("cannot install the ring of node {}: {}", node, errno_text(errno)), {}};
     return Done{};
-}
-
-void Programs::know_thread(u32 tid) {
-    const std::string empty(bpf_map__value_size(skeleton_->maps.threads), '\0');
-    bpf_map_update_elem(bpf_map__fd(skeleton_->maps.threads), &tid, empty.data(), BPF_NOEXIST);
 }
 
 std::vector<nd_count> Programs::counts() const {
@@ -293,6 +320,10 @@ Programs::RunTime Programs::run_time() const {
         const int fd = bpf_program__fd(program);
         if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) != 0) continue;
         sum.ns += info.run_time_ns;
+        const char* name = bpf_program__name(program);
+        if (std::ranges::any_of(fault_path_,
+                                [&](const Hook* hook) { return std::strcmp(hook->program, name) == 0; }))
+            sum.gated_ns += info.run_time_ns;
         sum.missed += info.recursion_misses;
     }
     return sum;

@@ -7,6 +7,7 @@
 #include "timeline/ids.h"
 #include "util/file.h"
 
+#include <array>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@ struct ProgramOptions {
     std::vector<nd_pfn_range> pfn_ranges;
     std::vector<u32> cpus;      // whose clocks take samples
     u32 sample_hz = 0;          // of each CPU; 0: no samples
+    u32 wake_bytes = 1u << 20;  // the reader is woken when so much is in a ring; a power of two
     u32 node_ids = 1;           // nr_node_ids: highest possible node, plus 1
     bool policies_only = false; // nothing but the look at mappings' policies
 };
@@ -39,9 +41,6 @@ public:
     // Makes the kernel side write the events of CPUs on `node` into this ring.
     Status use_ring(u32 node, int ring_fd);
 
-    // Lets the hooks keep state for a thread that was there before they were.
-    void know_thread(u32 tid);
-
     // Emitted and lost by kind, over all CPUs.
     std::vector<nd_count> counts() const;
 
@@ -59,10 +58,16 @@ public:
     // The ring of raw samples, -1 where there is none.
     int samples_fd() const;
 
-    // Of all programs: ns while bpf_enable_stats was on, and runs the kernel left out because the
-    // program was running already on that CPU (bpf_prog_info::recursion_misses, from 5.12).
+    // Programs in the path of page faults can be switched: first touches and hint faults.
+    static constexpr std::array kSwitched = {ND_EVENT_first_touch, ND_EVENT_hint_fault};
+    Status switch_fault_path(bool on);
+
+    // Of all programs, and of those that can be switched: ns while bpf_enable_stats was on, and runs the
+    // kernel left out because the program was running already on that CPU (bpf_prog_info::recursion_misses,
+    // from 5.12).
     struct RunTime {
         u64 ns = 0;
+        u64 gated_ns = 0;
         u64 missed = 0;
     };
     RunTime run_time() const;
@@ -98,7 +103,12 @@ private:
     }
 
     Skeleton skeleton_;
-    std::vector<bpf_link*> links_;
+    struct Attached {
+        const Hook* hook;
+        bpf_link* link;
+    };
+    std::vector<Attached> links_;
+    std::vector<const Hook*> fault_path_; // in the order they are to be attached
     std::map<std::string, bpf_link*> iterators_;
     bool has_clocks_ = false;
     bool has_policies_ = false;

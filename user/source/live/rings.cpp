@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/core.h>
+#include <sys/epoll.h>
 
 namespace numadrift::live {
 namespace {
@@ -51,6 +52,7 @@ bool decode_record(const void* data, std::size_t bytes, Event& event) {
 Result<std::unique_ptr<Rings>> Rings::create(Programs& programs, const std::vector<u32>& nodes,
                                              u32 ring_bytes) {
     std::unique_ptr<Rings> rings(new Rings);
+    rings->wakes_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
     for (const u32 node : nodes) {
         bpf_map_create_opts options{};
         options.sz = sizeof options;
@@ -67,6 +69,10 @@ Result<std::unique_ptr<Rings>> Rings::create(Programs& programs, const std::vect
         if (!rings->reader_) rings->reader_ = ring_buffer__new(fd.get(), on_record, rings.get(), nullptr);
         if (!rings->reader_ || failed)
             return Error{fmt::format("cannot read the ring of node {}: {}", node, errno_text(errno)), {}};
+        epoll_event edge{};
+        edge.events = EPOLLIN | EPOLLET;
+        if (::epoll_ctl(rings->wakes_.get(), EPOLL_CTL_ADD, fd.get(), &edge) != 0)
+            return Error{fmt::format("cannot wait for the ring of node {}: {}", node, errno_text(errno)), {}};
         rings->fds_.push_back(std::move(fd));
     }
     return rings;
@@ -82,6 +88,12 @@ int Rings::on_record(void* self, void* data, std::size_t bytes) {
     if (decode_record(data, bytes, event)) ++rings.received_;
     else rings.sink_->pop_back();
     return --rings.room_ == 0 ? -EAGAIN : 0; // a negative answer ends this round of reading
+}
+
+// Edge-triggered: there is always something in a busy ring, but only a wake-up is a reason to come.
+void Rings::wait(std::uint64_t most_ns) const {
+    epoll_event woken{};
+    ::epoll_wait(wakes_.get(), &woken, 1, static_cast<int>((most_ns + 999'999) / 1'000'000));
 }
 
 bool Rings::drain(std::vector<Event>& events, std::size_t most) {

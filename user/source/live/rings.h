@@ -25,6 +25,9 @@ public:
     // the reader cannot hold it here. True if that limit was met: there is more.
     bool drain(std::vector<Event>& events, std::size_t most);
 
+    // Returns when the kernel side wants the reader to come, after that time, or at a signal.
+    void wait(std::uint64_t most_ns) const;
+
     u64 received() const { return received_; }
 
 private:
@@ -32,6 +35,7 @@ private:
     static int on_record(void* self, void* data, std::size_t bytes);
 
     std::vector<Fd> fds_;
+    Fd wakes_; // an epoll of all rings
     ring_buffer* reader_ = nullptr;
     std::vector<Event>* sink_ = nullptr;
     std::size_t room_ = 0;
