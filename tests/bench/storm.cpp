@@ -1,10 +1,12 @@
-// storm SECONDS [random]: first touches as fast as one thread can, 4 KiB pages, in order or in an
-// order without runs. Prints how many a second, over all and in the best round of 16,384 pages.
+// storm SECONDS [random|huge]: first touches as fast as one thread can: 4 KiB pages, in order or in an
+// order without runs, or transparent huge pages. Prints how many a second, over all and in the best
+// round of 64 MiB.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <string>
 #include <sys/mman.h>
 #include <vector>
 
@@ -12,6 +14,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kPages = 16384; // 64 MiB a round
+constexpr std::size_t kPagesPerHuge = 512;
 
 double now_s() {
     timespec time{};
@@ -29,11 +32,18 @@ std::vector<std::uint32_t> order_of_pages(bool random) {
 
 int main(int argc, char** argv) {
     const double seconds = argc > 1 ? std::strtod(argv[1], nullptr) : 1;
-    const auto order = order_of_pages(argc > 2);
-    void* memory =
-        ::mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const std::string kind = argc > 2 ? argv[2] : "";
+    const bool huge = kind == "huge";
+    const std::size_t step = huge ? kPagesPerHuge : 1;
+    std::vector<std::uint32_t> order = order_of_pages(kind == "random");
+    std::erase_if(order, [step](std::uint32_t page) { return page % step != 0; });
+    void* memory = ::mmap(nullptr, (kPages + kPagesPerHuge) * kPage, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return 1;
-    ::madvise(memory, kPages * kPage, MADV_NOHUGEPAGE);
+    const std::uintptr_t huge_bytes = kPagesPerHuge * kPage;
+    memory = reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(memory) + huge_bytes - 1) &
+                                     ~(huge_bytes - 1));
+    ::madvise(memory, kPages * kPage, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     auto* bytes = static_cast<volatile char*>(memory);
     const double begin_s = now_s();
     double touching_s = 0;
@@ -45,8 +55,9 @@ int main(int argc, char** argv) {
         const double took_s = now_s() - round_s;
         touching_s += took_s;
         best_s = std::min(best_s, took_s);
-        pages += kPages;
+        pages += order.size();
         ::madvise(memory, kPages * kPage, MADV_DONTNEED);
     }
-    std::printf("%.0f %.0f\n", static_cast<double>(pages) / touching_s, static_cast<double>(kPages) / best_s);
+    std::printf("%.0f %.0f\n", static_cast<double>(pages) / touching_s,
+                static_cast<double>(order.size()) / best_s);
 }

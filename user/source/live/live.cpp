@@ -25,7 +25,7 @@ namespace {
 // Between two passes: while something happens, and at most where nothing does. The kernel side wakes
 // the reader when a ring fills.
 constexpr std::uint64_t kPassNs = 20'000'000;
-constexpr std::uint64_t kLongestPassNs = 320'000'000;
+constexpr std::uint64_t kLongestPassNs = 400'000'000;
 constexpr std::uint64_t kTaskPeriodNs = 500'000'000;
 constexpr std::uint64_t kLongestTaskPeriodNs = 2'000'000'000;
 // A ring wakes the reader so many times before it is full.

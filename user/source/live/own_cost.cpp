@@ -15,6 +15,7 @@ constexpr std::uint64_t kSliceNs = 20'000'000;
 constexpr std::uint64_t kPeriodNs = 1'000'000'000;
 constexpr std::uint64_t kLongestPeriodNs = 4'000'000'000;
 constexpr std::uint64_t kLittleNs = 1'000'000; // a second: a thousandth of a CPU
+constexpr int kTimesLittle = 5;
 constexpr double kNsPerS = 1e9;
 
 std::uint64_t process_cpu_ns() {
@@ -49,8 +50,8 @@ std::optional<CostRate> OwnCost::tick(std::uint64_t now_ns, const Programs& prog
         const std::uint64_t took_ns = now_ns - slice_begin_ns_;
         rate_ = {per_second(now.gated_ns - slice_begin_.gated_ns, took_ns),
                  per_second(now.ns - now.gated_ns - (slice_begin_.ns - slice_begin_.gated_ns), took_ns)};
-        const bool is_little = rate_.gated + rate_.other < kLittleNs;
-        period_ns_ = is_little ? std::min(2 * period_ns_, kLongestPeriodNs) : kPeriodNs;
+        times_little_ = rate_.gated + rate_.other < kLittleNs ? times_little_ + 1 : 0;
+        period_ns_ = times_little_ > kTimesLittle ? std::min(2 * period_ns_, kLongestPeriodNs) : kPeriodNs;
         due_ns_ = slice_begin_ns_ + period_ns_;
         bpf_ns_ += priced(rate_, unpriced_ns_, unpriced_on_ns_);
         unpriced_ns_ = unpriced_on_ns_ = 0;

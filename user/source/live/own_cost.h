@@ -31,6 +31,7 @@ private:
     Fd measuring_;
     std::uint64_t due_ns_;
     std::uint64_t period_ns_;
+    int times_little_ = 0;
     std::uint64_t slice_begin_ns_ = 0;
     Programs::RunTime slice_begin_;
     CostRate rate_;
