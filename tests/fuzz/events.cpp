@@ -10,8 +10,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace numadrift;
     std::vector<Event> events;
-    std::uint64_t unknown = 0;
-    trace::decode_events({reinterpret_cast<const char*>(data), size}, events, unknown);
+    trace::ChunkDecoder decoder({reinterpret_cast<const char*>(data), size});
+    decoder.next(events, trace::kMaxEvents);
     MemorySource source(std::move(events));
     const auto report = make_report(source, {});
     static_cast<void>(render_json(*report));

@@ -8,6 +8,7 @@ namespace numadrift {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+constexpr std::size_t kMostEvents = 1024; // at a time: so many stay in the CPU's cache
 
 Event damage_event(std::uint64_t time_ns, std::uint64_t bytes) {
     Event event;
@@ -93,6 +94,24 @@ Result<std::optional<FileSource::Found>> FileSource::find_chunk() {
     }
 }
 
+// A hole in the sequence without a byte to show for it is damage all the same.
+void FileSource::open_chunk(Found chunk, std::vector<Event>& events) {
+    std::uint64_t missing = chunk.passed_over;
+    const bool is_whole = !chunk.body.empty();
+    bool is_damaged = missing > 0 || (is_whole && chunk.head.sequence != next_sequence_);
+    chunk_ = {};
+    if (is_whole) {
+        next_sequence_ = chunk.head.sequence + 1;
+        chunk_bytes_ = trace::kHeadBytes + chunk.body.size();
+        if (trace::inflate_body(chunk.head, chunk.body, raw_)) chunk_ = trace::ChunkDecoder(raw_);
+        else {
+            missing += chunk_bytes_;
+            is_damaged = true;
+        }
+    }
+    if (is_damaged) events.push_back(damage_event(last_time_ns_, missing));
+}
+
 Result<Outcome> FileSource::next(std::vector<Event>& events) {
     events.clear();
     if (std::exchange(head_damaged_, false)) {
@@ -100,27 +119,17 @@ Result<Outcome> FileSource::next(std::vector<Event>& events) {
         return Outcome::batch;
     }
     while (events.empty()) {
-        auto found = find_chunk();
-        if (!found) return found.error();
-        if (!*found) return Outcome::end;
-
-        Found& chunk = **found;
-        std::uint64_t missing = chunk.passed_over;
-        const bool whole = !chunk.body.empty();
-        // A hole in the sequence without a byte to show for it is damage all the same.
-        bool damaged = missing > 0 || (whole && chunk.head.sequence != next_sequence_);
-        std::vector<Event> decoded;
-        std::uint64_t unknown_events = 0;
-        if (whole) {
-            next_sequence_ = chunk.head.sequence + 1;
-            if (!trace::decode_body(chunk.head, chunk.body, decoded, unknown_events)) {
-                missing += trace::kHeadBytes + chunk.body.size();
-                damaged = true;
-            }
+        if (chunk_.done()) {
+            auto found = find_chunk();
+            if (!found) return found.error();
+            if (!*found) return Outcome::end;
+            open_chunk(**std::move(found), events);
         }
-        if (damaged) events.push_back(damage_event(last_time_ns_, missing));
-        if (!decoded.empty()) last_time_ns_ = decoded.back().time_ns;
-        std::move(decoded.begin(), decoded.end(), std::back_inserter(events));
+        chunk_.next(events, kMostEvents);
+        if (!events.empty()) last_time_ns_ = events.back().time_ns;
+        if (chunk_.ok()) continue;
+        events.push_back(damage_event(last_time_ns_, chunk_bytes_));
+        chunk_ = {};
     }
     return Outcome::batch;
 }

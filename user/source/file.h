@@ -27,6 +27,7 @@ private:
         std::uint64_t passed_over = 0; // bytes before it that were no chunk
     };
     Result<std::optional<Found>> find_chunk();
+    void open_chunk(Found chunk, std::vector<Event>& events);
     Status fill(std::size_t wanted);
     void consume(std::size_t count);
 
@@ -37,6 +38,9 @@ private:
     bool at_end_ = false;
     std::uint32_t next_sequence_ = 0;
     std::uint64_t last_time_ns_ = 0;
+    std::string raw_; // of the chunk that is being read
+    trace::ChunkDecoder chunk_;
+    std::uint64_t chunk_bytes_ = 0;
     bool head_damaged_ = false;
 };
 

@@ -1,7 +1,6 @@
 #include "trace/codec.h"
 
-#include "util/bytes.h"
-
+#include <algorithm>
 #include <type_traits>
 #include <zlib.h>
 
@@ -13,99 +12,114 @@ std::uint32_t checksum(std::string_view bytes) {
         crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
 }
 
-void put_field(std::string& out, const std::string& text) {
-    put_varint(out, text.size());
-    out += text;
+// Negative numbers are written as such: sign-extended, so that differences are small.
+template <class Number> std::uint64_t widened(Number value) {
+    if constexpr (std::is_signed_v<Number>) return static_cast<std::uint64_t>(std::int64_t{value});
+    else return value;
 }
 
-template <class Number> void put_field(std::string& out, Number value) {
-    if constexpr (std::is_signed_v<Number>) put_varint(out, zigzag(value));
-    else put_varint(out, value);
-}
-
-void get_field(Cursor& in, std::string& text) {
-    text = in.bytes(in.varint());
-}
-
-template <class Number> void get_field(Cursor& in, Number& value) {
-    if constexpr (std::is_signed_v<Number>) value = static_cast<Number>(unzigzag(in.varint()));
-    else value = static_cast<Number>(in.varint());
-}
-
-void put_payload(std::string& out, const Payload& payload) {
-    std::visit(
-        [&out](const auto& fields) {
-            using Fields = std::decay_t<decltype(fields)>;
-            if constexpr (!std::is_same_v<Fields, std::monostate>)
-                Fields::visit_fields(fields,
-                                     [&out](const char*, const auto& field) { put_field(out, field); });
-        },
-        payload);
-}
-
-// Fields that an older writer did not have stay at their defaults.
-template <class Fields> bool get_fields(std::string_view bytes, Payload& payload) {
-    Cursor in(bytes);
-    auto& fields = payload.emplace<Fields>();
-    Fields::visit_fields(fields, [&in](const char*, auto& field) {
-        if (!in.done()) get_field(in, field);
-    });
-    return in.ok();
-}
-
-bool get_payload(std::uint64_t kind, std::string_view bytes, Payload& payload) {
+// How many fields an event of this kind has that this version knows; 0 for an unknown kind too.
+std::size_t known_fields(std::uint64_t kind) {
+#define ND_ONE(type, name) +1
     switch (kind) {
-#define ND_DECODE(number, lower, Type)                                                                       \
-    case number: return get_fields<Type>(bytes, payload);
-        ND_EVENTS(ND_DECODE)
-#undef ND_DECODE
-    default: payload = std::monostate{}; return true;
+#define ND_COUNT(number, lower, Type)                                                                        \
+    case number: return 0 ND_FIELDS_##lower(ND_ONE);
+        ND_EVENTS(ND_COUNT)
+#undef ND_COUNT
+#undef ND_ONE
+    default: return 0;
     }
-}
-
-bool inflate_exactly(std::string_view body, std::string& raw) {
-    uLongf size = raw.size();
-    return uncompress(reinterpret_cast<Bytef*>(raw.data()), &size,
-                      reinterpret_cast<const Bytef*>(body.data()), body.size()) == Z_OK &&
-           size == raw.size();
 }
 
 } // namespace
 
+// ---- writing ----
+
+std::uint64_t ChunkEncoder::number_of(const std::string& text) {
+    const auto [entry, is_new] = text_numbers_.try_emplace(text.substr(0, kMaxTextBytes), texts_.size());
+    if (is_new) {
+        texts_.push_back(entry->first);
+        text_bytes_ += entry->first.size();
+    }
+    return entry->second;
+}
+
 void ChunkEncoder::add(const Event& event) {
-    payload_.clear();
-    put_payload(payload_, event.payload);
-    put_varint(raw_, kind_of(event.payload));
-    put_varint(raw_, zigzag(static_cast<std::int64_t>(event.time_ns - previous_ns_)));
-    put_varint(raw_, event.pid);
-    put_varint(raw_, event.tid);
-    put_varint(raw_, payload_.size());
-    raw_ += payload_;
-    previous_ns_ = event.time_ns;
-    ++events_;
+    const std::uint32_t number = kind_of(event.payload);
+    const std::uint64_t who = std::uint64_t{event.pid} << 32 | event.tid;
+    const auto [entry, is_new] =
+        thread_numbers_.try_emplace(who, static_cast<std::uint32_t>(threads_.size()));
+    if (is_new) threads_.emplace_back(event.pid, event.tid);
+    const std::uint32_t thread = entry->second;
+    times_.push_back(event.time_ns);
+    event_kinds_.push_back(number);
+    event_threads_.push_back(thread);
+    Kind& kind = kinds_[number];
+    kind.threads.push_back(thread);
+    kind.columns.resize(known_fields(number));
+    std::visit(
+        [&](const auto& fields) {
+            using Fields = std::decay_t<decltype(fields)>;
+            if constexpr (!std::is_same_v<Fields, std::monostate>) {
+                auto column = kind.columns.begin();
+                Fields::visit_fields(fields, [&](const char*, const auto& field) {
+                    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::string>)
+                        (column++)->push_back(number_of(field));
+                    else (column++)->push_back(widened(field));
+                });
+            }
+        },
+        event.payload);
+}
+
+std::string ChunkEncoder::raw() const {
+    std::string raw;
+    raw.reserve(8 * times_.size());
+    put_varint(raw, threads_.size());
+    for (const auto& [pid, tid] : threads_) {
+        put_varint(raw, pid);
+        put_varint(raw, tid);
+    }
+    put_varint(raw, texts_.size());
+    for (const std::string& text : texts_) {
+        put_varint(raw, text.size());
+        raw += text;
+    }
+    const std::vector<std::uint64_t> threads(event_threads_.begin(), event_threads_.end());
+    put_varint(raw, kinds_.size());
+    for (const auto& [number, kind] : kinds_) {
+        put_varint(raw, number);
+        put_varint(raw, kind.columns.size());
+        for (const auto& column : kind.columns) put_column(raw, column, kind.threads, threads_.size());
+    }
+    put_varint(raw, times_.size());
+    put_column(raw, event_kinds_, event_threads_, threads_.size());
+    put_column(raw, threads, std::vector<std::uint32_t>(threads.size()), 1); // tells the thread itself
+    put_column(raw, times_, event_threads_, threads_.size());
+    return raw;
 }
 
 std::string ChunkEncoder::finish(std::uint32_t sequence) {
-    std::string body(compressBound(raw_.size()), '\0');
+    const std::string inside = raw();
+    std::string body(compressBound(inside.size()), '\0');
     uLongf stored = body.size();
-    compress2(reinterpret_cast<Bytef*>(body.data()), &stored, reinterpret_cast<const Bytef*>(raw_.data()),
-              raw_.size(), Z_BEST_SPEED);
+    compress2(reinterpret_cast<Bytef*>(body.data()), &stored, reinterpret_cast<const Bytef*>(inside.data()),
+              inside.size(), Z_BEST_SPEED);
     body.resize(stored);
 
     std::string chunk(kChunkMagic);
     put_u32(chunk, sequence);
-    put_u32(chunk, static_cast<std::uint32_t>(raw_.size()));
+    put_u32(chunk, static_cast<std::uint32_t>(inside.size()));
     put_u32(chunk, static_cast<std::uint32_t>(body.size()));
-    put_u32(chunk, events_);
+    put_u32(chunk, events());
     put_u32(chunk, checksum(body));
     put_u32(chunk, checksum(chunk));
     chunk += body;
-
-    raw_.clear();
-    previous_ns_ = 0;
-    events_ = 0;
+    *this = {};
     return chunk;
 }
+
+// ---- reading ----
 
 bool decode_head(std::string_view bytes, ChunkHead& head) {
     if (bytes.size() < kHeadBytes || !bytes.starts_with(kChunkMagic)) return false;
@@ -118,35 +132,116 @@ bool decode_head(std::string_view bytes, ChunkHead& head) {
     return head.raw_bytes <= kMaxRawBytes && head.stored_bytes <= compressBound(kMaxRawBytes);
 }
 
-bool decode_body(const ChunkHead& head, std::string_view body, std::vector<Event>& events,
-                 std::uint64_t& unknown_events) {
+bool inflate_body(const ChunkHead& head, std::string_view body, std::string& raw) {
     if (checksum(body) != head.body_crc) return false;
-    std::string raw(head.raw_bytes, '\0');
-    return inflate_exactly(body, raw) && decode_events(raw, events, unknown_events);
+    raw.resize(head.raw_bytes);
+    uLongf size = raw.size();
+    return uncompress(reinterpret_cast<Bytef*>(raw.data()), &size,
+                      reinterpret_cast<const Bytef*>(body.data()), body.size()) == Z_OK &&
+           size == raw.size();
 }
 
-bool decode_events(std::string_view raw, std::vector<Event>& events, std::uint64_t& unknown_events) {
-    const std::size_t before = events.size();
+ChunkDecoder::ChunkDecoder(std::string_view raw) {
     Cursor in(raw);
-    std::uint64_t time_ns = 0;
-    std::uint64_t unknown = 0;
-    while (!in.done()) {
-        Event event;
-        const std::uint64_t kind = in.varint();
-        time_ns += static_cast<std::uint64_t>(unzigzag(in.varint()));
-        event.time_ns = time_ns;
-        event.pid = static_cast<std::uint32_t>(in.varint());
-        event.tid = static_cast<std::uint32_t>(in.varint());
-        const auto payload = in.bytes(in.varint());
-        if (!in.ok() || !get_payload(kind, payload, event.payload)) {
-            events.resize(before);
-            return false;
-        }
-        if (event.payload.index() == 0) ++unknown;
-        else events.push_back(std::move(event));
+    ok_ = read_dictionaries(in) && read_kinds(in);
+    left_ = ok_ ? in.varint() : 0;
+    event_kinds_ = Column(in, threads_.size());
+    event_threads_ = Column(in, 1);
+    times_ = Column(in, threads_.size());
+    ok_ = ok_ && in.ok() && event_kinds_.ok() && event_threads_.ok() && times_.ok() && left_ <= kMaxEvents;
+    if (!ok_) left_ = 0;
+}
+
+bool ChunkDecoder::read_dictionaries(Cursor& in) {
+    const std::uint64_t threads = in.varint();
+    if (threads > kMaxEvents) return false;
+    for (std::uint64_t i = 0; i < threads && in.ok(); ++i) {
+        const auto pid = static_cast<std::uint32_t>(in.varint());
+        threads_.emplace_back(pid, static_cast<std::uint32_t>(in.varint()));
     }
-    unknown_events += unknown;
-    return true;
+    const std::uint64_t texts = in.varint();
+    for (std::uint64_t i = 0; i < texts && in.ok(); ++i)
+        if (texts_.emplace_back(in.bytes(in.varint())).size() > kMaxTextBytes) return false;
+    return in.ok();
+}
+
+// Columns of kinds and fields this version does not know are passed over.
+bool ChunkDecoder::read_kinds(Cursor& in) {
+    const std::uint64_t count = in.varint();
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+        const std::uint64_t number = in.varint();
+        const bool is_there =
+            std::ranges::any_of(kinds_, [number](const Kind& kind) { return kind.number == number; });
+        const std::uint64_t fields = in.varint();
+        const std::size_t known = known_fields(number);
+        if (is_there) return false;
+        Kind kind{number, {}};
+        for (std::uint64_t field = 0; field < fields && in.ok(); ++field) {
+            if (field >= known) {
+                in.bytes(in.varint());
+                continue;
+            }
+            if (!kind.columns.emplace_back(in, threads_.size()).ok()) return false;
+        }
+        kind.columns.resize(known);
+        if (known > 0) kinds_.push_back(std::move(kind));
+    }
+    return in.ok();
+}
+
+bool ChunkDecoder::take(Column& column, std::uint32_t thread, std::string& text) {
+    if (column.is_absent()) return true;
+    const std::uint64_t number = column.next(thread);
+    if (number >= texts_.size()) return false;
+    text = texts_[number];
+    return column.ok();
+}
+
+template <class Number> bool ChunkDecoder::take(Column& column, std::uint32_t thread, Number& value) {
+    value = static_cast<Number>(column.next(thread));
+    return column.ok();
+}
+
+template <class Fields> bool ChunkDecoder::read_fields(Kind& kind, std::uint32_t thread, Payload& payload) {
+    auto& fields = payload.emplace<Fields>();
+    auto column = kind.columns.begin();
+    bool ok = true;
+    Fields::visit_fields(fields, [&](const char*, auto& field) { ok &= take(*column++, thread, field); });
+    return ok;
+}
+
+bool ChunkDecoder::read_payload(Kind& kind, std::uint32_t thread, Payload& payload) {
+    switch (kind.number) {
+#define ND_DECODE(number, lower, Type)                                                                       \
+    case number: return read_fields<Type>(kind, thread, payload);
+        ND_EVENTS(ND_DECODE)
+#undef ND_DECODE
+    default: return false;
+    }
+}
+
+bool ChunkDecoder::read_event(std::vector<Event>& events) {
+    const auto thread = static_cast<std::uint32_t>(event_threads_.next(0));
+    if (thread >= threads_.size()) return false;
+    const std::uint64_t number = event_kinds_.next(thread);
+    const std::uint64_t time_ns = times_.next(thread);
+    if (!event_kinds_.ok() || !event_threads_.ok() || !times_.ok()) return false;
+    const auto kind = std::ranges::find(kinds_, number, &Kind::number);
+    if (kind == kinds_.end()) return true; // of a later version
+    Event& event = events.emplace_back();
+    event.time_ns = time_ns;
+    event.pid = threads_[thread].first;
+    event.tid = threads_[thread].second;
+    if (read_payload(*kind, thread, event.payload)) return true;
+    events.pop_back();
+    return false;
+}
+
+void ChunkDecoder::next(std::vector<Event>& events, std::size_t most) {
+    for (; most > 0 && left_ > 0; --most) {
+        ok_ = read_event(events);
+        left_ = ok_ ? left_ - 1 : 0;
+    }
 }
 
 } // namespace numadrift::trace

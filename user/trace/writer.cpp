@@ -8,7 +8,6 @@
 namespace numadrift::trace {
 namespace {
 
-constexpr std::size_t kChunkBytes = std::size_t{256} << 10;
 constexpr std::uint64_t kChunkAgeNs = 1'000'000'000;
 
 std::string hint_for(int error) {
@@ -46,7 +45,7 @@ Result<Writer> Writer::create(const std::string& path) {
 Status Writer::add(const Event& event) {
     if (encoder_.events() == 0) chunk_begin_ns_ = event.time_ns;
     encoder_.add(event);
-    if (encoder_.raw_bytes() >= kChunkBytes || event.time_ns >= chunk_begin_ns_ + kChunkAgeNs) return flush();
+    if (encoder_.is_full() || event.time_ns >= chunk_begin_ns_ + kChunkAgeNs) return flush();
     return Done{};
 }
 

@@ -1,4 +1,4 @@
-// Writes a trace file. Events go out in chunks: at 256 KiB or when the oldest is a second old, so
+// Writes a trace file. Events go out in chunks: when there are 32,768 or when the oldest is a second old, so
 // that a recorder that dies loses at most that. Not thread-safe.
 #pragma once
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <random>
 #include <sys/stat.h>
 
 using namespace numadrift;
@@ -183,17 +184,107 @@ TEST_CASE("what is no trace is refused with a hint") {
 
 TEST_CASE("an event from a newer version: unknown kinds and further fields are skipped") {
     std::vector<Event> events;
-    std::uint64_t unknown = 0;
     trace::ChunkEncoder encoder;
     encoder.add({1, 2, 3, Payload{}}); // number 0: no such kind
     encoder.add({2, 2, 3, Mark{"known"}});
     const auto chunk = encoder.finish(0);
     trace::ChunkHead head;
     REQUIRE(trace::decode_head(chunk, head));
-    REQUIRE(trace::decode_body(head, std::string_view(chunk).substr(trace::kHeadBytes), events, unknown));
-    CHECK(unknown == 1);
+    std::string raw;
+    REQUIRE(trace::inflate_body(head, std::string_view(chunk).substr(trace::kHeadBytes), raw));
+    trace::ChunkDecoder decoder(raw);
+    decoder.next(events, 10);
+    CHECK(decoder.ok());
+    CHECK(decoder.done());
     REQUIRE(events.size() == 1);
     CHECK(std::get<Mark>(events[0].payload).text == "known");
+}
+
+namespace {
+
+// A chunk's inside by hand: one thread, one Mark with these columns.
+std::string inside(std::initializer_list<std::string> columns) {
+    std::string raw;
+    for (const char byte : {1, 2, 3, 1, 4}) raw.push_back(byte); // a thread (2, 3); a text of 4 bytes
+    raw += "text";
+    raw += {1, static_cast<char>(ND_EVENT_mark)};
+    raw.push_back(static_cast<char>(columns.size()));
+    for (const std::string& column : columns) raw += column;
+    raw.push_back(1); // event
+    const std::uint32_t thread = 0;
+    for (const std::uint64_t value : {std::uint64_t{ND_EVENT_mark}, std::uint64_t{0}, std::uint64_t{7}})
+        trace::put_column(raw, {&value, 1}, {&thread, 1}, 1);
+    return raw;
+}
+
+std::string constant(std::uint64_t value) {
+    std::string column;
+    const std::uint32_t thread = 0;
+    trace::put_column(column, {&value, 1}, {&thread, 1}, 1);
+    return column;
+}
+
+std::vector<Event> events_of(const std::string& raw, bool& ok) {
+    std::vector<Event> events;
+    trace::ChunkDecoder decoder(raw);
+    decoder.next(events, 10);
+    ok = decoder.ok();
+    return events;
+}
+
+} // namespace
+
+TEST_CASE("fields of a newer version are passed over, those an older one lacked are empty") {
+    bool ok = false;
+    CHECK(std::get<Mark>(events_of(inside({constant(0)}), ok).at(0).payload).text == "text");
+    CHECK(ok);
+    CHECK(std::get<Mark>(events_of(inside({constant(0), constant(99)}), ok).at(0).payload).text == "text");
+    CHECK(ok);
+    CHECK(std::get<Mark>(events_of(inside({}), ok).at(0).payload).text.empty());
+    CHECK(ok);
+    CHECK(events_of(inside({constant(1)}), ok).empty()); // there is no second text
+    CHECK_FALSE(ok);
+}
+
+TEST_CASE("a column comes back as it was, however it was coded") {
+    std::minstd_rand random;
+    const std::size_t count = 1000;
+    std::vector<std::uint32_t> threads;
+    for (std::size_t i = 0; i < count; ++i) threads.push_back(static_cast<std::uint32_t>(random() % 5));
+    const auto make = [&](auto&& value) {
+        std::vector<std::uint64_t> values;
+        for (std::size_t i = 0; i < count; ++i) values.push_back(value(i));
+        return values;
+    };
+    std::vector<std::uint64_t> clocks(5);
+    const std::vector<std::vector<std::uint64_t>> columns = {
+        make([](std::size_t) { return UINT64_MAX; }),
+        make([&](std::size_t) { return random() % 3 == 0 ? UINT64_MAX : random() % 7; }),
+        make([&](std::size_t) { return std::uint64_t{random()} << 33 | random(); }),
+        make([&](std::size_t i) { return 0x7f0000000000 + 4096 * i; }),
+        make([&](std::size_t i) {
+            return clocks[threads[i]] += random() % 1000 + (std::uint64_t{threads[i]} << 40);
+        }),
+    };
+    for (const auto& values : columns) {
+        std::string bytes;
+        trace::put_column(bytes, values, threads, 5);
+        Cursor in(bytes);
+        trace::Column column(in, 5);
+        std::size_t same = 0;
+        for (std::size_t i = 0; i < count; ++i) same += column.next(threads[i]) == values[i];
+        CHECK(same == count);
+        CHECK(column.ok());
+        CHECK(in.done());
+    }
+}
+
+TEST_CASE("runs of first touches in order take little room") {
+    trace::ChunkEncoder encoder;
+    for (std::uint64_t i = 0; i < 10'000; ++i)
+        encoder.add(
+            {1000 * i, 5, 5, FirstTouch{0x7f0000000000 + 4096 * 20 * i, 20, 0, ND_MEMORY_anonymous, 5}});
+    CHECK(encoder.finish(0).size() < 2'000);
 }
 
 TEST_CASE("a trace is private: mode 0600, and a symbolic link is not followed") {
