@@ -7,7 +7,8 @@
 namespace numadrift {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint64_t kPageBytes = PageMap::kPageBytes;
+constexpr std::uint64_t kBlockBytes = kPageBytes * PageMap::kPagesPerBlock;
 constexpr std::uint32_t kMostPagesAnEvent = 1u << 18;         // 1 GiB pages; more is a damaged number
 constexpr std::uint64_t kMostFaults = std::uint64_t{1} << 48; // more is a damaged number too
 constexpr std::uint64_t kPageMoveMergeNs = 100'000'000;
@@ -31,11 +32,13 @@ void Timeline::forget_pages(Pid pid) {
     pages_.erase(found);
 }
 
-void Timeline::move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move) {
+void Timeline::move_weight(const Page& page, std::uint64_t pages, Node to, std::uint64_t time_ns,
+                           bool by_page_move) {
+    const auto weight = static_cast<std::int64_t>(pages << page.shift);
     for (const std::uint32_t user : users_.members(page.users)) {
         WeightLog& weights = tracks_[user].weights;
-        weights.add(time_ns, page.node, -(std::int64_t{1} << page.shift), by_page_move);
-        if (to != kNoNode) weights.add(time_ns, to, std::int64_t{1} << page.shift, by_page_move);
+        weights.add(time_ns, page.node, -weight, by_page_move);
+        if (to != kNoNode) weights.add(time_ns, to, weight, by_page_move);
     }
 }
 
@@ -43,8 +46,8 @@ void Timeline::move_weight(const Page& page, Node to, std::uint64_t time_ns, boo
 void Timeline::move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns) {
     const auto process = sampled_.find(pid);
     if (process == sampled_.end()) return;
-    const auto page = process->second.find(address / kPageBytes);
-    if (page == process->second.end() || page->second.node == to) return;
+    const auto page = process->second.pages.find(address / kPageBytes);
+    if (page == process->second.pages.end() || page->second.node == to) return;
     page->second.node = to;
     page->second.since_ns = time_ns;
     forget_past_samples(page->second);
@@ -69,14 +72,17 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     const bool is_exact = fields.how == ND_SAMPLE_exact;
     const bool is_page = fields.how != ND_SAMPLE_base; // else only near it
     move_samples(pid, fields.address, node, now_ns);
-    SampledPage& page = sampled_[pid][fields.address / kPageBytes];
+    Samples& samples = sampled_[pid];
+    const auto [entry, is_new] = samples.pages.try_emplace(fields.address / kPageBytes);
+    if (is_new) ++samples.in_block[fields.address / kBlockBytes];
+    SampledPage& page = entry->second;
     page.node = node;
     std::uint64_t since_ns = page.since_ns;
     bool has_moved = since_ns > 0;
     if (const auto map = pages_.find(pid); map != pages_.end()) {
         Page known = map->second.get(fields.address);
         if (known.node != kNoNode && known.node != node && is_page) { // a move nobody told of
-            move_weight(known, node, now_ns, true);
+            move_weight(known, 1, node, now_ns, true);
             known = {node, now_ns, known.users, known.shift, true};
             map->second.set(fields.address, known, page_budget);
         }
@@ -145,40 +151,61 @@ void Timeline::on(const Event& event, const Limits& fields) {
     if (index) tracks_[*index].limits.push_back({since_begin(event.time_ns), fields});
 }
 
+// The sampled pages among these, in the order of address.
+std::vector<std::uint64_t> Timeline::sampled_among(Pid pid, std::uint64_t address,
+                                                   std::uint64_t pages) const {
+    std::vector<std::uint64_t> found;
+    const auto process = sampled_.find(pid);
+    if (process == sampled_.end()) return found;
+    const std::uint64_t beyond = address / kPageBytes + pages;
+    for (std::uint64_t number = address / kPageBytes; number < beyond;) {
+        const std::uint64_t next =
+            std::min(beyond, (number / PageMap::kPagesPerBlock + 1) * PageMap::kPagesPerBlock);
+        if (process->second.in_block.contains(number / PageMap::kPagesPerBlock))
+            for (; number < next; ++number)
+                if (process->second.pages.contains(number)) found.push_back(number * kPageBytes);
+        number = next;
+    }
+    return found;
+}
+
+// Another page from now on: what was sampled of the old one stays as it was.
+void Timeline::forget_samples(Pid pid, std::uint64_t address, std::uint64_t pages) {
+    for (const std::uint64_t page : sampled_among(pid, address, pages)) {
+        Samples& samples = sampled_[pid];
+        samples.pages.erase(page / kPageBytes);
+        const auto block = samples.in_block.find(page / kBlockBytes);
+        if (--block->second == 0) samples.in_block.erase(block);
+    }
+}
+
 void Timeline::on(const Event& event, const FirstTouch& fields) {
     if (!is_node(fields.node)) return;
     const std::uint64_t now_ns = since_begin(event.time_ns);
     const Node node{fields.node};
     const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
-    PageMap& map = pages_[Pid{event.pid}];
     // Without a thread of the process (khugepaged, process_vm_writev) the users stay who they were.
     const bool by_thread = event.tid != 0;
     const std::uint32_t index = by_thread ? track_of(event) : 0;
     const UserSets::Id toucher = by_thread ? users_.only(index) : UserSets::kNobody;
-    const auto sampled = sampled_.find(Pid{event.pid});
     const std::uint8_t shift = shift_of(ND_EVENT_first_touch);
+    const Page fresh{node, now_ns, toucher, shift, false};
 
-    for (std::uint32_t i = 0; i < pages; ++i) {
-        const std::uint64_t address = fields.address + i * kPageBytes;
-        const Page old = map.get(address);
-        // Another page from now on: what was sampled of the old one stays as it was.
-        if (by_thread && sampled != sampled_.end()) sampled->second.erase(address / kPageBytes);
+    const auto touch = [&](Page old, std::uint64_t, std::uint64_t count) -> Page {
         // Told late (the run was long open): the page has come to another place since. Times in a
         // map are to the millisecond.
         const bool is_late =
             old.since_ns > now_ns || (old.node != node && old.since_ns / 1'000'000 == now_ns / 1'000'000);
         if (by_thread && old.node != kNoNode && is_late) {
             const bool moved = old.users == UserSets::kNobody;
-            move_weight({node, now_ns, toucher, shift, false}, moved ? old.node : kNoNode,
-                        std::max(old.since_ns, now_ns), moved);
-            if (moved) map.set(address, {old.node, old.since_ns, toucher, shift, old.has_moved}, page_budget);
-            continue;
+            move_weight(fresh, count, moved ? old.node : kNoNode, std::max(old.since_ns, now_ns), moved);
+            return moved ? Page{old.node, old.since_ns, toucher, shift, old.has_moved} : old;
         }
-        if (old.node != kNoNode) move_weight(old, by_thread ? kNoNode : node, now_ns, !by_thread);
-        map.set(address,
-                {node, now_ns, by_thread ? toucher : old.users, by_thread ? shift : old.shift, !by_thread},
-                page_budget);
-    }
+        if (old.node != kNoNode) move_weight(old, count, by_thread ? kNoNode : node, now_ns, !by_thread);
+        return by_thread ? fresh : Page{node, now_ns, old.users, old.shift, true};
+    };
+    if (by_thread) forget_samples(Pid{event.pid}, fields.address, pages);
+    pages_[Pid{event.pid}].change(fields.address, pages, page_budget, touch);
     if (!by_thread) return;
     tracks_[index].weights.add(now_ns, node, std::int64_t{pages} << shift);
     tracks_[index].touched_pages[node] += std::uint64_t{pages} << shift;
@@ -191,31 +218,29 @@ void Timeline::on(const Event& event, const HintFault& fields) {
     const Node node{fields.page_node};
     const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
     const std::uint32_t index = track_of(event);
-    PageMap& map = pages_[Pid{event.pid}];
     ThreadTrack& track = tracks_[index];
     const std::uint8_t shift = shift_of(ND_EVENT_hint_fault);
     // A fault inside a large folio counts for the whole of it (task_numa_fault, from 6.10).
     const std::uint64_t alignment = std::has_single_bit(pages) ? pages * kPageBytes : kPageBytes;
     const std::uint64_t first = fields.address & ~(alignment - 1);
 
-    for (std::uint32_t i = 0; i < pages; ++i) {
-        const std::uint64_t address = first + i * kPageBytes;
-        Page page = map.get(address);
-        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody, shift, false}; // there before
+    const auto use = [&](Page page, std::uint64_t, std::uint64_t count) -> Page {
+        if (page.node == kNoNode) page = {node, 0, UserSets::kNobody, shift, false}; // there before the trace
         if (page.node != node) {                                                     // a move nobody told of
-            move_weight(page, node, now_ns, true);
+            move_weight(page, count, node, now_ns, true);
             page.node = node;
             page.since_ns = now_ns;
             page.has_moved = true;
         }
         const UserSets::Id users = users_.with(page.users, index);
         if (users != page.users) {
-            track.weights.add(page.since_ns, node, std::int64_t{1} << page.shift);
-            ++track.evidence_hinted;
+            track.weights.add(page.since_ns, node, static_cast<std::int64_t>(count << page.shift));
+            track.evidence_hinted += count;
             page.users = users;
         }
-        map.set(address, page, page_budget);
-    }
+        return page;
+    };
+    pages_[Pid{event.pid}].change(first, pages, page_budget, use);
     track.hinted_pages[node] += std::uint64_t{pages} << shift;
     if ((fields.flags & kMigrateFail) == 0) return;
     if (track.failed_moves.empty() || now_ns > track.failed_moves.back().time_ns + kPageMoveMergeNs)
@@ -227,16 +252,16 @@ void Timeline::on(const Event& event, const PageMove& fields) {
     const std::uint64_t now_ns = since_begin(event.time_ns);
     const Node to = is_node(fields.to_node) ? Node{fields.to_node} : kNoNode;
     const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
-    PageMap& map = pages_[Pid{event.pid}];
     Node from = is_node(fields.from_node) ? Node{fields.from_node} : kNoNode;
-    for (std::uint32_t i = 0; i < pages; ++i) {
-        const std::uint64_t address = fields.address + i * kPageBytes;
-        const Page old = map.get(address);
+    const auto move = [&](Page old, std::uint64_t, std::uint64_t count) -> Page {
         if (from == kNoNode) from = old.node;
-        if (old.node != kNoNode && old.node != to) move_weight(old, to, now_ns, true);
-        if (to != kNoNode) move_samples(Pid{event.pid}, address, to, now_ns);
-        if (to != kNoNode) map.set(address, {to, now_ns, old.users, old.shift, true}, page_budget);
-    }
+        if (old.node != kNoNode && old.node != to) move_weight(old, count, to, now_ns, true);
+        return to == kNoNode ? old : Page{to, now_ns, old.users, old.shift, true};
+    };
+    pages_[Pid{event.pid}].change(fields.address, pages, page_budget, move);
+    if (to != kNoNode)
+        for (const std::uint64_t address : sampled_among(Pid{event.pid}, fields.address, pages))
+            move_samples(Pid{event.pid}, address, to, now_ns);
     if (from != to) count_page_move(now_ns, from, to, fields.reason, pages);
 }
 

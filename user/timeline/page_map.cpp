@@ -5,11 +5,16 @@
 namespace numadrift {
 namespace {
 
-constexpr std::uint64_t kPageShift = 12;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint32_t kMovedBit = 1u << 31; // times are below it for 24 days
 
 } // namespace
+
+UserSets::Id UserSets::only(std::uint32_t thread) {
+    if (thread >= only_.size()) only_.resize(thread + 1);
+    if (only_[thread] == kNobody) only_[thread] = intern({thread});
+    return only_[thread];
+}
 
 UserSets::Id UserSets::with(Id id, std::uint32_t thread) {
     std::vector<std::uint32_t> set = sets_[id];
@@ -25,38 +30,40 @@ UserSets::Id UserSets::intern(std::vector<std::uint32_t> set) {
     return entry->second;
 }
 
+Page PageMap::page_of(const Entry& entry) {
+    return {Node{entry.node}, (entry.since_ms & ~kMovedBit) * kNsPerMs, entry.users, entry.shift,
+            (entry.since_ms & kMovedBit) != 0};
+}
+
+PageMap::Entry PageMap::entry_of(const Page& page) {
+    return {(static_cast<std::uint32_t>(page.since_ns / kNsPerMs) & ~kMovedBit) |
+                (page.has_moved ? kMovedBit : 0),
+            page.users, static_cast<std::int16_t>(raw(page.node)), page.shift};
+}
+
+PageMap::Block* PageMap::find(std::uint64_t number) const {
+    const auto found = blocks_.find(number);
+    return found == blocks_.end() ? nullptr : found->second.get();
+}
+
+PageMap::Block* PageMap::find_or_make(std::uint64_t number, std::uint64_t pages, PageBudget& budget) {
+    if (Block* block = find(number)) return block;
+    if (budget.blocks_left == 0) {
+        budget.pages_refused += pages;
+        return nullptr;
+    }
+    --budget.blocks_left;
+    return blocks_.emplace(number, std::make_unique<Block>()).first->second.get();
+}
+
 Page PageMap::get(std::uint64_t address) const {
-    const std::uint64_t number = address >> kPageShift;
-    const auto found = blocks_.find(number / kPagesPerBlock);
-    if (found == blocks_.end()) return {};
-    const Block& block = *found->second;
-    const std::size_t at = number % kPagesPerBlock;
-    return {Node{block.node[at]}, (block.since_ms[at] & ~kMovedBit) * kNsPerMs, block.users[at],
-            block.shift[at], (block.since_ms[at] & kMovedBit) != 0};
+    const std::uint64_t number = address / kPageBytes;
+    const Block* block = find(number / kPagesPerBlock);
+    return block ? page_of((*block)[number % kPagesPerBlock]) : Page{};
 }
 
 void PageMap::set(std::uint64_t address, const Page& page, PageBudget& budget) {
-    const std::uint64_t number = address >> kPageShift;
-    auto found = blocks_.find(number / kPagesPerBlock);
-    if (found == blocks_.end()) {
-        if (budget.blocks_left == 0) {
-            ++budget.pages_refused;
-            return;
-        }
-        --budget.blocks_left;
-        found = blocks_.emplace(number / kPagesPerBlock, std::make_unique<Block>()).first;
-        found->second->node.fill(static_cast<std::int16_t>(raw(kNoNode)));
-        found->second->since_ms.fill(0);
-        found->second->users.fill(UserSets::kNobody);
-        found->second->shift.fill(0);
-    }
-    Block& block = *found->second;
-    const std::size_t at = number % kPagesPerBlock;
-    block.node[at] = static_cast<std::int16_t>(raw(page.node));
-    block.since_ms[at] = (static_cast<std::uint32_t>(page.since_ns / kNsPerMs) & ~kMovedBit) |
-                         (page.has_moved ? kMovedBit : 0);
-    block.users[at] = page.users;
-    block.shift[at] = page.shift;
+    change(address, 1, budget, [&page](const Page&, std::uint64_t, std::uint64_t) { return page; });
 }
 
 } // namespace numadrift

@@ -190,7 +190,10 @@ private:
     void doubt_all();
     void count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason, std::uint64_t pages);
     void forget_pages(Pid pid);
-    void move_weight(const Page& page, Node to, std::uint64_t time_ns, bool by_page_move);
+    void move_weight(const Page& page, std::uint64_t pages, Node to, std::uint64_t time_ns,
+                     bool by_page_move);
+    std::vector<std::uint64_t> sampled_among(Pid pid, std::uint64_t address, std::uint64_t pages) const;
+    void forget_samples(Pid pid, std::uint64_t address, std::uint64_t pages);
     void move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns);
     void forget_past_samples(SampledPage& page) const;
 
@@ -198,7 +201,12 @@ private:
     std::vector<Live> live_;               // beside tracks_
     std::map<Tid, std::uint32_t> current_; // living threads; exited ones until they are released
     std::map<Pid, PageMap> pages_;
-    std::map<Pid, std::unordered_map<std::uint64_t, SampledPage>> sampled_; // by page number
+    struct Samples {
+        std::unordered_map<std::uint64_t, SampledPage> pages; // by page number
+        std::unordered_map<std::uint64_t, std::uint32_t>
+            in_block; // how many of them are in a block of a PageMap
+    };
+    std::map<Pid, Samples> sampled_;
     std::uint64_t sample_moves_left_ = 1u << 22;
     std::set<Pid> surveyed_again_; // processes with more than one survey
     UserSets users_;
