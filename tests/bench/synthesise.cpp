@@ -52,7 +52,7 @@ public:
         Thread& thread = threads_[which];
         const std::uint32_t tid = kPid + which;
         const auto node = static_cast<std::int32_t>(thread.cpu / 32);
-        if (roll < 60) {
+        if (roll < 60 || roll >= 96) {
             thread.runtime_ns += 40 * kStepNs;
             const bool crosses = random_() % 20 == 0;
             const std::uint32_t to = crosses
@@ -68,7 +68,7 @@ public:
             thread.at += pages;
         } else if (roll < 90) {
             add(kPid, tid, HintFault{address(thread.at - 1 - random_() % 1000), 1, node, -1, 0});
-        } else if (roll < 95) {
+        } else if (roll < 91) {
             add(kPid, tid, AccessSample{address(thread.at - 1 - random_() % 1000), node, ND_SAMPLE_exact});
         } else {
             add(kPid, tid, Runtime{thread.cpu, thread.runtime_ns, 0});

@@ -1,6 +1,10 @@
 #include "analysis/locality.h"
 
+#include "timeline/coarsen.h"
+
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 namespace numadrift {
 
@@ -10,6 +14,10 @@ std::optional<double> Locality::locality() const {
 }
 
 namespace {
+
+constexpr std::size_t kMostAway = 1024;
+constexpr std::size_t kMostSpans = 4096;
+constexpr std::uint64_t kFirstWindowNs = 1'000'000;
 
 // All evidence in the order of time.
 std::vector<WeightStep> steps_of(const ThreadTrack& track, const WeightLog* process) {
@@ -33,12 +41,15 @@ public:
 
     Locality walk() {
         take_steps(track_.begin_ns);
-        for (const Stretch& stretch : track_.stretches) walk_stretch(stretch);
+        for (const Stretch& stretch : track_.stretches.pieces()) walk_stretch(stretch);
         // What becomes known or moves after the last look still is the profile at the end.
         take_steps(UINT64_MAX);
         if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
+        book();
         close_away(track_.end_ns, true);
-        drop_intervals_never_run_in();
+        leave_out_shortest(kMostAway);
+        for (std::uint64_t window_ns = kFirstWindowNs; result_.spans.size() > kMostSpans; window_ns *= 2)
+            result_.spans = blur(result_.spans, window_ns, &StandingSpan::standing);
         return std::move(result_);
     }
 
@@ -49,7 +60,8 @@ private:
     void settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move);
     bool is_wavering() const;
     void close_away(std::uint64_t time_ns, bool still_open);
-    void drop_intervals_never_run_in();
+    void book();
+    void leave_out_shortest(std::size_t most);
     const CpuMoveRecord* move_at(std::uint64_t time_ns);
 
     const ThreadTrack& track_;
@@ -59,6 +71,7 @@ private:
     std::size_t next_step_ = 0;
     std::size_t next_move_ = 0;
     Node on_ = kNoNode;
+    Node settled_as_ = kNoNode; // on_ when it was settled
     Node settled_on_ = kNoNode; // where it was last known to be
     bool was_home_ = false;     // at any time so far
     // What parted it from its memory since it was last at home: a profile that wavers near a limit
@@ -70,12 +83,15 @@ private:
     std::optional<Departure> departure_;
     Standing standing_ = Standing::unknown;
     bool is_away_ = false;
+    bool is_settled_ = false;       // nothing has changed since, but perhaps its node
+    std::uint64_t unbooked_ns_ = 0; // of CPU time, since it was settled
     Locality result_;
 };
 
 // Applies the steps up to a time; says whether pages moved among them.
 bool Walker::take_steps(std::uint64_t until_ns) {
     bool moved = false;
+    if (next_step_ < steps_.size() && steps_[next_step_].time_ns <= until_ns) book();
     while (next_step_ < steps_.size() && steps_[next_step_].time_ns <= until_ns) {
         const WeightStep& step = steps_[next_step_++];
         result_.profile.add(step.evidence, step.node, step.pages);
@@ -95,7 +111,10 @@ const CpuMoveRecord* Walker::move_at(std::uint64_t time_ns) {
 void Walker::walk_stretch(const Stretch& stretch) {
     on_ = stretch.node;
     const CpuMoveRecord* move = move_at(stretch.begin_ns);
-    settle(stretch.begin_ns, move, take_steps(stretch.begin_ns) && !move);
+    const std::size_t steps_before = next_step_;
+    const bool pages_moved = take_steps(stretch.begin_ns);
+    if (!is_settled_ || move || next_step_ != steps_before || on_ != settled_as_)
+        settle(stretch.begin_ns, move, pages_moved && !move);
 
     std::uint64_t at_ns = stretch.begin_ns;
     std::uint64_t ran_so_far = 0;
@@ -125,31 +144,41 @@ void Walker::run(std::uint64_t begin_ns, std::uint64_t end_ns, std::uint64_t ran
         result_.spans.back().end_ns = end_ns;
         result_.spans.back().ran_ns += ran_ns;
     }
+    unbooked_ns_ += ran_ns;
+}
+
+// What it ran since it was settled, under what it was settled as.
+void Walker::book() {
+    const std::uint64_t ran_ns = std::exchange(unbooked_ns_, 0);
     if (ran_ns == 0) return;
     result_.total_cpu_ns += ran_ns;
     result_.standing_cpu_ns[standing_] += ran_ns;
-    if (on_ == kNoNode) {
+    if (settled_as_ == kNoNode) {
         result_.unattributed_cpu_ns += ran_ns;
         return;
     }
-    result_.cpu_ns[on_] += ran_ns;
+    const Node on = settled_as_;
+    result_.cpu_ns[on] += ran_ns;
     if (is_away_) result_.away.back().cpu_ns += ran_ns;
     if (standing_ == Standing::unknown) return;
 
     result_.profiled_cpu_ns += ran_ns;
     const auto ran = static_cast<double>(ran_ns);
     const Profile& profile = result_.profile;
-    result_.remote_cpu_ns += ran * (1 - profile.weight(on_));
+    result_.remote_cpu_ns += ran * (1 - profile.weight(on));
     for (const auto& [node, weight] : profile.weights()) {
-        result_.use_ns[{on_, node}] += ran * weight;
+        result_.use_ns[{on, node}] += ran * weight;
         result_.distance_cost_ns +=
             ran * weight *
-            (static_cast<double>(topology_.distance(on_, node)) / topology_.distance(on_, on_) - 1);
+            (static_cast<double>(topology_.distance(on, node)) / topology_.distance(on, on) - 1);
     }
 }
 
 // After a change at this time: does an away interval begin or end?
 void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move) {
+    book();
+    is_settled_ = true;
+    settled_as_ = on_;
     const bool has_moved = on_ != kNoNode && settled_on_ != kNoNode && on_ != settled_on_;
     if (on_ != kNoNode) settled_on_ = on_;
     standing_ = result_.profile.standing(on_, thresholds_);
@@ -165,6 +194,7 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     close_away(time_ns, false); // moved on, still away: another interval, with its own cause
 
     is_away_ = true;
+    if (result_.away.size() >= 2 * kMostAway) leave_out_shortest(kMostAway);
     AwayInterval& interval = result_.away.emplace_back();
     interval.from = *result_.home;
     interval.to = on_;
@@ -194,13 +224,27 @@ bool Walker::is_wavering() const {
 void Walker::close_away(std::uint64_t time_ns, bool still_open) {
     if (!is_away_) return;
     is_away_ = false;
+    result_.away_cpu_ns[result_.away.back().opening] += result_.away.back().cpu_ns;
     result_.away.back().end_ns = std::max(time_ns, result_.away.back().start_ns);
     result_.away.back().open = still_open;
 }
 
-// Moved away and on again, or back, before it ran: it was never away in any sense that costs.
-void Walker::drop_intervals_never_run_in() {
+// Moved away and on again, or back, before it ran: it was never away in any sense that costs. Of the
+// others the longest are kept.
+void Walker::leave_out_shortest(std::size_t most) {
     std::erase_if(result_.away, [](const AwayInterval& interval) { return interval.cpu_ns == 0; });
+    if (result_.away.size() <= most) return;
+    std::vector<std::uint64_t> ran;
+    for (const AwayInterval& interval : result_.away) ran.push_back(interval.cpu_ns);
+    std::ranges::nth_element(ran, ran.begin() + static_cast<std::ptrdiff_t>(most), std::greater<>());
+    const std::size_t before = result_.away.size();
+    const auto longer = std::ranges::count_if(ran, [&](std::uint64_t ns) { return ns > ran[most]; });
+    std::size_t alike = most - static_cast<std::size_t>(longer); // may stay
+    std::erase_if(result_.away, [&](const AwayInterval& one) {
+        if (one.cpu_ns == ran[most] && alike > 0) return --alike, false;
+        return one.cpu_ns <= ran[most];
+    });
+    result_.away_left_out += before - result_.away.size();
 }
 
 } // namespace

@@ -62,8 +62,10 @@ struct Locality {
     Profile profile;              // at the end
     std::optional<Node> home;     // at the end or, if there is none then, the last it had
     Standing last_standing = Standing::unknown;
-    std::vector<AwayInterval> away; // those it ran in
-    std::vector<StandingSpan> spans;
+    std::vector<AwayInterval> away; // those it ran in; of very many the longest
+    std::uint64_t away_left_out = 0;
+    std::map<Opening, std::uint64_t> away_cpu_ns; // in all of them
+    std::vector<StandingSpan> spans; // of very many, told by windows
 
     // Share of profiled CPU time times weight; none while nothing is known.
     std::optional<double> locality() const;

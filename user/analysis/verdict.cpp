@@ -5,15 +5,13 @@ namespace {
 
 std::uint64_t away_cpu_ns(const Locality& locality) {
     std::uint64_t sum = 0;
-    for (const auto& interval : locality.away) sum += interval.cpu_ns;
+    for (const auto& [opening, ns] : locality.away_cpu_ns) sum += ns;
     return sum;
 }
 
 std::uint64_t away_cpu_ns(const Locality& locality, Opening opening) {
-    std::uint64_t sum = 0;
-    for (const auto& interval : locality.away)
-        if (interval.opening == opening) sum += interval.cpu_ns;
-    return sum;
+    const auto found = locality.away_cpu_ns.find(opening);
+    return found == locality.away_cpu_ns.end() ? 0 : found->second;
 }
 
 std::uint64_t cpu_in(const Locality& locality, Standing standing) {

@@ -188,7 +188,9 @@ Json thread_json(const ThreadReport& thread) {
           {"missed", thread.missed_moves}}},
         {"faults", by_node(thread.faults)},
         {"hint_faults", by_node(thread.hint_faults)},
-        {"away", away}};
+        {"away", away},
+        {"away_left_out", locality.away_left_out},
+        {"told_in_windows_of_ns", thread.window_ns}};
 }
 
 Json memory_json(const Report& report) {

@@ -33,10 +33,11 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.kernel_faults = static_cast<std::uint64_t>(thread.locality.profile.amount(Evidence::kernel));
     thread.preferred_node = track.preferred_node;
     if (!track.limits.empty()) thread.limits = track.limits.back().limits;
-    thread.moves_cross_node = track.moves.size();
+    thread.moves_cross_node = track.moves_cross_node;
     thread.moves_cross_llc = track.moves_cross_llc;
     thread.moves_same_llc = track.moves_same_llc;
     thread.missed_moves = track.missed_moves;
+    thread.window_ns = std::max(track.stretches.window_ns(), track.moves_apart_ns);
     return thread;
 }
 

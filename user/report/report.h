@@ -36,6 +36,7 @@ struct ThreadReport {
     std::uint64_t moves_cross_llc = 0;
     std::uint64_t moves_same_llc = 0;
     std::uint64_t missed_moves = 0;
+    std::uint64_t window_ns = 0; // its nodes are told in windows of this length; 0: exactly
 };
 
 struct Advice {

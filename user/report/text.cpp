@@ -202,6 +202,9 @@ void write_thread(const ThreadReport& thread, Writer& out) {
     out.line("    remote {} of {} CPU time, locality {}", duration_text(locality.remote_cpu_ns),
              duration_text(static_cast<double>(locality.total_cpu_ns)),
              locality.locality() ? share_text(*locality.locality()) : "unknown");
+    if (thread.window_ns > 0)
+        out.line("    moved too often to keep it all: told in steps of {}",
+                 duration_text(static_cast<double>(thread.window_ns)));
     constexpr std::size_t kMostIntervals = 4;
     for (std::size_t i = 0; i < locality.away.size() && i < kMostIntervals; ++i) {
         const AwayInterval& interval = locality.away[i];
@@ -212,8 +215,8 @@ void write_thread(const ThreadReport& thread, Writer& out) {
         out.line("        cause: {}", by_text(interval));
         for (const auto& reason : interval.uncorrected) out.wrapped("        not corrected: " + reason, 10);
     }
-    if (locality.away.size() > kMostIntervals)
-        out.line("    … and {} more such intervals", locality.away.size() - kMostIntervals);
+    if (const std::uint64_t all = locality.away.size() + locality.away_left_out; all > kMostIntervals)
+        out.line("    … and {} more such intervals", all - kMostIntervals);
 }
 
 bool tells_trouble(const ThreadReport& thread) {

@@ -74,7 +74,9 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     move_samples(pid, fields.address, node, now_ns);
     Samples& samples = sampled_[pid];
     const auto [entry, is_new] = samples.pages.try_emplace(fields.address / kPageBytes);
-    if (is_new) ++samples.in_block[fields.address / kBlockBytes];
+    if (is_new)
+        samples.in_block[fields.address / kBlockBytes].set(fields.address / kPageBytes %
+                                                           PageMap::kPagesPerBlock);
     SampledPage& page = entry->second;
     page.node = node;
     std::uint64_t since_ns = page.since_ns;
@@ -161,9 +163,9 @@ std::vector<std::uint64_t> Timeline::sampled_among(Pid pid, std::uint64_t addres
     for (std::uint64_t number = address / kPageBytes; number < beyond;) {
         const std::uint64_t next =
             std::min(beyond, (number / PageMap::kPagesPerBlock + 1) * PageMap::kPagesPerBlock);
-        if (process->second.in_block.contains(number / PageMap::kPagesPerBlock))
-            for (; number < next; ++number)
-                if (process->second.pages.contains(number)) found.push_back(number * kPageBytes);
+        const auto block = process->second.in_block.find(number / PageMap::kPagesPerBlock);
+        for (; block != process->second.in_block.end() && number < next; ++number)
+            if (block->second.test(number % PageMap::kPagesPerBlock)) found.push_back(number * kPageBytes);
         number = next;
     }
     return found;
@@ -175,7 +177,8 @@ void Timeline::forget_samples(Pid pid, std::uint64_t address, std::uint64_t page
         Samples& samples = sampled_[pid];
         samples.pages.erase(page / kPageBytes);
         const auto block = samples.in_block.find(page / kBlockBytes);
-        if (--block->second == 0) samples.in_block.erase(block);
+        block->second.reset(page / kPageBytes % PageMap::kPagesPerBlock);
+        if (block->second.none()) samples.in_block.erase(block);
     }
 }
 

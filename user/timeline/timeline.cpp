@@ -6,7 +6,10 @@
 namespace numadrift {
 namespace {
 
-constexpr std::uint32_t kMostOneIn = 1u << 16; // more is a damaged number
+constexpr std::uint32_t kMostOneIn = 1u << 16;  // more is a damaged number
+constexpr std::uint32_t kMostPlaces = 1u << 13; // CPUs: NR_CPUS of any kernel
+constexpr std::size_t kMostMoves = 1u << 12;
+constexpr std::uint64_t kFirstApartNs = 1'000'000;
 constexpr std::size_t kMostRates = 1u << 16;
 
 } // namespace
@@ -24,9 +27,9 @@ void Timeline::apply(const Event& event) {
     duration_ns = std::max(duration_ns, since_begin(event.time_ns));
     std::visit(Overloaded{
                    [](const std::monostate&) {},
-                   [this, &event](const TopologyNode&) { topology.apply(event); },
-                   [this, &event](const TopologyCpu&) { topology.apply(event); },
-                   [this, &event](const NodeDistance&) { topology.apply(event); },
+                   [this, &event](const TopologyNode&) { learn_topology(event); },
+                   [this, &event](const TopologyCpu&) { learn_topology(event); },
+                   [this, &event](const NodeDistance&) { learn_topology(event); },
                    [this](const SourceState& state) { sources.push_back(state); },
                    [this](const Target& target) {
                        if (std::find(targets.begin(), targets.end(), target.how) == targets.end())
@@ -38,6 +41,11 @@ void Timeline::apply(const Event& event) {
                    [this, &event](const auto& fields) { on(event, fields); },
                },
                event.payload);
+}
+
+void Timeline::learn_topology(const Event& event) {
+    topology.apply(event);
+    places_.clear();
 }
 
 void Timeline::finish() {
@@ -67,41 +75,37 @@ std::uint32_t Timeline::start_track(const Event& event, std::optional<Cpu> cpu, 
     live.cpu = cpu;
     live.runtime_ns = runtime_ns;
     live.look_ns = now_ns;
-    current_[Tid{event.tid}] = index;
+    current_.set(event.tid, index);
     return index;
 }
 
 // The living thread of that id; one that nobody announced (its birth was lost) begins here.
 std::uint32_t Timeline::track_of(const Event& event) {
-    const auto found = current_.find(Tid{event.tid});
-    if (found != current_.end() && tracks_[found->second].pid == Pid{event.pid}) return found->second;
+    const auto found = current_.find(event.tid);
+    if (found && tracks_[*found].pid == Pid{event.pid}) return *found;
     return start_track(event, std::nullopt, 0);
 }
 
 // What is only learned of threads, later than it was so: none for one that has ended.
 std::optional<std::uint32_t> Timeline::known_track(const Event& event) const {
-    const auto found = current_.find(Tid{event.tid});
-    if (found == current_.end() || tracks_[found->second].pid != Pid{event.pid}) return std::nullopt;
-    return found->second;
+    const auto found = current_.find(event.tid);
+    return found && tracks_[*found].pid == Pid{event.pid} ? found : std::nullopt;
 }
 
 void Timeline::on(const Event& event, const TaskNew& fields) {
-    const auto found = current_.find(Tid{event.tid});
-    const bool already_seen = found != current_.end() && !live_[found->second].exiting &&
-                              tracks_[found->second].pid == Pid{event.pid} &&
-                              tracks_[found->second].begin_ns >= since_begin(event.time_ns);
-    if (!already_seen) start_track(event, Cpu{fields.cpu}, 0);
-    tracks_[current_.at(Tid{event.tid})].comm = fields.comm;
+    const auto found = current_.find(event.tid);
+    const bool already_seen = found && !live_[*found].exiting && tracks_[*found].pid == Pid{event.pid} &&
+                              tracks_[*found].begin_ns >= since_begin(event.time_ns);
+    tracks_[already_seen ? *found : start_track(event, Cpu{fields.cpu}, 0)].comm = fields.comm;
 }
 
 void Timeline::on(const Event& event, const TaskSeen& fields) {
-    const auto found = current_.find(Tid{event.tid});
-    if (found != current_.end() && tracks_[found->second].pid == Pid{event.pid}) {
+    if (const auto found = known_track(event)) {
         // Events of its own, between the marking of the target and the look at its threads, came first.
-        ThreadTrack& known = tracks_[found->second];
+        ThreadTrack& known = tracks_[*found];
         known.was_there = true;
         if (known.comm.empty()) known.comm = fields.comm;
-        look(found->second, since_begin(event.time_ns), Cpu{fields.cpu}, fields.runtime_ns);
+        look(*found, since_begin(event.time_ns), Cpu{fields.cpu}, fields.runtime_ns);
         return;
     }
     ThreadTrack& track = tracks_[start_track(event, Cpu{fields.cpu}, fields.runtime_ns)];
@@ -112,12 +116,10 @@ void Timeline::on(const Event& event, const TaskSeen& fields) {
 // The caller of exec takes over the process id (de_thread()); the old leader is gone by then.
 void Timeline::on(const Event& event, const TaskExec& fields) {
     if (fields.old_tid != event.tid) {
-        const auto caller = current_.find(Tid{fields.old_tid});
-        if (caller != current_.end()) {
-            const std::uint32_t index = caller->second;
-            current_.erase(caller);
-            current_[Tid{event.tid}] = index;
-            tracks_[index].tid = Tid{event.tid};
+        if (const auto caller = current_.find(fields.old_tid)) {
+            current_.erase(fields.old_tid);
+            current_.set(event.tid, *caller);
+            tracks_[*caller].tid = Tid{event.tid};
         }
     }
     ThreadTrack& track = tracks_[track_of(event)];
@@ -147,35 +149,45 @@ void Timeline::on(const Event& event, const TaskExit& fields) {
 // Only for a thread seen to exit: after an exec by another thread than the leader, the kernel
 // releases the old leader under the id the caller had.
 void Timeline::on(const Event& event, const TaskGone& fields) {
-    const auto found = current_.find(Tid{event.tid});
-    if (found == current_.end() || !live_[found->second].exiting) return;
-    const std::uint32_t index = found->second;
+    const auto found = current_.find(event.tid);
+    if (!found || !live_[*found].exiting) return;
+    const std::uint32_t index = *found;
     // It runs on a while in do_exit(), and may be moved meanwhile.
     tracks_[index].end_ns = std::max(tracks_[index].end_ns, live_[index].look_ns);
     if (live_[index].cpu) look(index, tracks_[index].end_ns, *live_[index].cpu, fields.runtime_ns);
-    current_.erase(found);
+    current_.erase(event.tid);
     if (event.tid == event.pid) forget_pages(Pid{event.pid});
 }
 
 // ---- CPUs and run time ----
+
+Timeline::Place Timeline::place_of(Cpu cpu) {
+    const auto find = [&] {
+        const auto found = topology.cpus.find(cpu);
+        return Place{topology.node_of(cpu), topology.local_memory_node(cpu),
+                     found == topology.cpus.end() ? -1 : found->second.llc, true};
+    };
+    if (raw(cpu) >= kMostPlaces) return find(); // only a damaged number
+    if (raw(cpu) >= places_.size()) places_.resize(std::size_t{raw(cpu)} + 1);
+    Place& place = places_[raw(cpu)];
+    if (!place.is_known) place = find();
+    return place;
+}
 
 // The thread was on `cpu` and had run `runtime_ns` at this time. What it ran since the last look
 // belongs to that CPU's node, if it can have been nowhere else.
 void Timeline::look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns) {
     Live& live = live_[index];
     ThreadTrack& track = tracks_[index];
-    const Node node = topology.local_memory_node(cpu);
-    const Node known = live.cpu ? topology.local_memory_node(*live.cpu) : kNoNode;
+    const Node node = place_of(cpu).memory;
+    const Node known = live.cpu ? place_of(*live.cpu).memory : kNoNode;
     if (live.cpu && *live.cpu != cpu) ++track.missed_moves;
 
     // The first look at a thread only says where to count from.
     if (live.cpu && runtime_ns >= live.runtime_ns && time_ns >= live.look_ns) {
         const Node where = live.uncertain || known != node ? kNoNode : node;
         const std::uint64_t ran_ns = runtime_ns - live.runtime_ns;
-        const bool goes_on = !track.stretches.empty() && track.stretches.back().node == where &&
-                             track.stretches.back().ran_ns == 0 && ran_ns == 0;
-        if (goes_on) track.stretches.back().end_ns = time_ns;
-        else track.stretches.push_back({live.look_ns, time_ns, where, ran_ns});
+        track.stretches.add({live.look_ns, time_ns, where, ran_ns});
     }
     live.cpu = cpu;
     live.runtime_ns = std::max(live.runtime_ns, runtime_ns);
@@ -193,16 +205,32 @@ void Timeline::on(const Event& event, const CpuMove& fields) {
     live_[index].cpu = to;
 
     ThreadTrack& track = tracks_[index];
-    if (topology.node_of(from) != topology.node_of(to)) {
-        track.moves.push_back({now_ns, from, to, fields.cause, Tid{fields.by_tid}, fields.by_comm});
-        return;
-    }
-    const auto llc = [this](Cpu cpu) {
-        const auto found = topology.cpus.find(cpu);
-        return found == topology.cpus.end() ? -1 : found->second.llc;
-    };
-    if (llc(from) == llc(to)) ++track.moves_same_llc;
+    const Place left = place_of(from);
+    const Place reached = place_of(to);
+    if (left.node != reached.node)
+        keep_move(track, {now_ns, from, to, fields.cause, Tid{fields.by_tid}, fields.by_comm});
+    else if (left.llc == reached.llc) ++track.moves_same_llc;
     else ++track.moves_cross_llc;
+}
+
+// Too many to keep them all: of those close to each other the last one says how the thread came to be
+// where it then ran.
+void Timeline::keep_move(ThreadTrack& track, CpuMoveRecord move) {
+    ++track.moves_cross_node;
+    const auto is_close = [&track](const CpuMoveRecord& before, const CpuMoveRecord& after) {
+        return after.time_ns < before.time_ns + track.moves_apart_ns;
+    };
+    auto& moves = track.moves;
+    if (!moves.empty() && is_close(moves.back(), move)) moves.back() = std::move(move);
+    else moves.push_back(std::move(move));
+    while (moves.size() >= kMostMoves) {
+        track.moves_apart_ns = std::max(2 * track.moves_apart_ns, kFirstApartNs);
+        std::vector<CpuMoveRecord> kept;
+        for (CpuMoveRecord& one : moves)
+            if (!kept.empty() && is_close(kept.back(), one)) kept.back() = std::move(one);
+            else kept.push_back(std::move(one));
+        moves = std::move(kept);
+    }
 }
 
 // A look that finds the thread on another CPU may just race with a move whose event comes next.
@@ -246,7 +274,7 @@ std::uint8_t Timeline::shift_of(std::uint32_t kind) const {
 }
 
 void Timeline::doubt_all() {
-    for (const auto& [tid, index] : current_) live_[index].uncertain = true;
+    current_.for_each([this](std::uint32_t index) { live_[index].uncertain = true; });
 }
 
 void Timeline::on(const Event&, const Lost& fields) {

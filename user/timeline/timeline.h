@@ -8,9 +8,12 @@
 #include "event/event.h"
 #include "timeline/page_map.h"
 #include "timeline/sample_log.h"
+#include "timeline/stretch_log.h"
+#include "timeline/thread_table.h"
 #include "timeline/topology.h"
 #include "timeline/weight_log.h"
 
+#include <bitset>
 #include <map>
 #include <optional>
 #include <set>
@@ -28,14 +31,6 @@ struct CpuMoveRecord {
     std::uint8_t cause = ND_CAUSE_unknown;
     Tid by{}; // 0 for nobody in particular
     std::string by_comm;
-};
-
-// Between two looks at a thread it was on CPUs of one node and ran `ran_ns` in all.
-struct Stretch {
-    std::uint64_t begin_ns = 0;
-    std::uint64_t end_ns = 0;
-    Node node = kNoNode; // local memory node of its CPU; kNoNode: not known (loss)
-    std::uint64_t ran_ns = 0;
 };
 
 struct DecisionRecord {
@@ -63,8 +58,10 @@ struct ThreadTrack {
     std::uint64_t begin_ns = 0;
     std::uint64_t end_ns = 0; // of the thread or of the trace
 
-    std::vector<Stretch> stretches;   // in order, without overlap
-    std::vector<CpuMoveRecord> moves; // to another node
+    StretchLog stretches;
+    std::vector<CpuMoveRecord> moves;   // to another node; of very many the last of each while
+    std::uint64_t moves_cross_node = 0; // all of them
+    std::uint64_t moves_apart_ns = 0;   // those that are kept are that far apart, at least
     std::vector<DecisionRecord> decisions;
     std::uint64_t moves_same_llc = 0;
     std::uint64_t moves_cross_llc = 0; // inside a node
@@ -181,12 +178,22 @@ private:
         std::vector<std::pair<std::uint32_t, std::uint32_t>> samples; // track, sample
     };
 
+    void learn_topology(const Event& event);
     std::uint64_t since_begin(std::uint64_t time_ns) const;
     std::uint32_t start_track(const Event& event, std::optional<Cpu> cpu, std::uint64_t runtime_ns);
     std::uint32_t track_of(const Event& event);
     std::optional<std::uint32_t> known_track(const Event& event) const;
     void look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns);
     std::uint8_t shift_of(std::uint32_t kind) const;
+    // Of a CPU, as the topology has it by now.
+    struct Place {
+        Node node = kNoNode;
+        Node memory = kNoNode; // local_memory_node()
+        std::int32_t llc = -1;
+        bool is_known = false;
+    };
+    Place place_of(Cpu cpu);
+    void keep_move(ThreadTrack& track, CpuMoveRecord move);
     void doubt_all();
     void count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason, std::uint64_t pages);
     void forget_pages(Pid pid);
@@ -198,13 +205,13 @@ private:
     void forget_past_samples(SampledPage& page) const;
 
     std::vector<ThreadTrack> tracks_;
-    std::vector<Live> live_;               // beside tracks_
-    std::map<Tid, std::uint32_t> current_; // living threads; exited ones until they are released
+    std::vector<Live> live_;    // beside tracks_
+    ThreadTable current_;       // living threads; exited ones until they are released
+    std::vector<Place> places_; // by CPU, as far as asked for
     std::map<Pid, PageMap> pages_;
     struct Samples {
-        std::unordered_map<std::uint64_t, SampledPage> pages; // by page number
-        std::unordered_map<std::uint64_t, std::uint32_t>
-            in_block; // how many of them are in a block of a PageMap
+        std::unordered_map<std::uint64_t, SampledPage> pages;                             // by page number
+        std::unordered_map<std::uint64_t, std::bitset<PageMap::kPagesPerBlock>> in_block; // which
     };
     std::map<Pid, Samples> sampled_;
     std::uint64_t sample_moves_left_ = 1u << 22;

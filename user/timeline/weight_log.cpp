@@ -12,12 +12,34 @@ void WeightLog::add(std::uint64_t time_ns, Node node, std::int64_t pages, bool b
     for (std::size_t i = steps_.size() - look_back; i < steps_.size(); ++i) {
         WeightStep& step = steps_[i];
         if (step.node == node && step.by_page_move == by_page_move && step.time_ns <= time_ns &&
-            time_ns - step.time_ns < kMergeNs) {
+            time_ns - step.time_ns < merge_ns_) {
             step.pages += pages;
             return;
         }
     }
     steps_.push_back({time_ns, node, pages, by_page_move, evidence_});
+    if (steps_.size() >= kMost) make_room();
+}
+
+void WeightLog::make_room() {
+    constexpr std::size_t kLookBack = 8;
+    while (steps_.size() > kMost / 2 && merge_ns_ < UINT64_MAX / 4) {
+        merge_ns_ *= 2;
+        std::vector<WeightStep> kept;
+        for (const WeightStep& step : steps()) {
+            const std::size_t look_back = std::min(kept.size(), kLookBack);
+            const auto like = std::find_if(kept.end() - static_cast<std::ptrdiff_t>(look_back), kept.end(),
+                                           [&](const WeightStep& other) {
+                                               return other.node == step.node &&
+                                                      other.by_page_move == step.by_page_move &&
+                                                      step.time_ns - other.time_ns < merge_ns_;
+                                           });
+            if (like != kept.end()) like->pages += step.pages;
+            else kept.push_back(step);
+        }
+        std::erase_if(kept, [](const WeightStep& step) { return step.pages == 0; });
+        steps_ = std::move(kept);
+    }
 }
 
 void WeightLog::clear_at(std::uint64_t time_ns) {

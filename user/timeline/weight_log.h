@@ -49,7 +49,12 @@ public:
     std::int64_t sum(Node node) const;
 
 private:
+    static constexpr std::size_t kMost = 1u << 13;
+
+    void make_room();
+
     Evidence evidence_;
+    std::uint64_t merge_ns_ = kMergeNs; // longer where more happens than can be kept
     std::vector<WeightStep> steps_;
     std::map<Node, std::int64_t> sums_;
 };

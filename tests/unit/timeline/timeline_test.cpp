@@ -9,7 +9,7 @@ namespace {
 
 std::uint64_t ran_on(const ThreadTrack& track, Node node) {
     std::uint64_t sum = 0;
-    for (const Stretch& stretch : track.stretches)
+    for (const Stretch& stretch : track.stretches.pieces())
         if (stretch.node == node) sum += stretch.ran_ns;
     return sum;
 }
@@ -260,7 +260,7 @@ TEST_CASE("an idle thread that wakes did not run while it was idle") {
                               .at(1000)
                               .add(7, Runtime{0, Story::ms(90), Story::kBeginNs + Story::ms(900)})
                               .timeline();
-    const auto& stretches = timeline.threads().at(0).stretches;
+    const auto& stretches = timeline.threads().at(0).stretches.pieces();
     REQUIRE(stretches.size() == 2);
     CHECK(stretches[0].ran_ns == 0);
     CHECK(stretches[1].begin_ns == Story::ms(900));
