@@ -11,8 +11,13 @@ constexpr std::uint64_t kFirstWindowNs = 1'000'000;
 
 } // namespace
 
-void StretchLog::add(const Stretch& stretch) {
+void StretchLog::add(Stretch stretch) {
     if (!pieces_.empty()) {
+        // Without a gap, so that any two neighbours can be joined: it ran nowhere else meanwhile.
+        const std::uint64_t last_ns = pieces_.back().end_ns;
+        if (stretch.begin_ns > last_ns) add({last_ns, stretch.begin_ns, pieces_.back().node, 0});
+        stretch.begin_ns = std::max(stretch.begin_ns, last_ns);
+        stretch.end_ns = std::max(stretch.end_ns, last_ns);
         Stretch& last = pieces_.back();
         const bool both_idle = last.ran_ns == 0 && stretch.ran_ns == 0;
         const bool is_short = last.end_ns == stretch.begin_ns && stretch.end_ns - last.begin_ns <= join_ns_;

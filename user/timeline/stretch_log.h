@@ -22,7 +22,7 @@ public:
     static constexpr std::size_t kMost = 1u << 14;
 
     // Begins where the one before ended, or later.
-    void add(const Stretch& stretch);
+    void add(Stretch stretch);
 
     // In order, without overlap.
     const std::vector<Stretch>& pieces() const { return pieces_; }
