@@ -2,6 +2,7 @@
 #include "cli/report_options.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "source/ahead.h"
 #include "source/file.h"
 
 #include <cerrno>
@@ -33,7 +34,8 @@ void add_report_options(CLI::App& verb, const std::shared_ptr<ReportOptions>& op
 Result<int> print_report(const std::string& file, const ReportOptions& options) {
     auto source = FileSource::open(file);
     if (!source) return source.error();
-    const auto report = make_report(**source, options.thresholds);
+    AheadSource ahead(*std::move(source));
+    const auto report = make_report(ahead, options.thresholds);
     if (!report) return report.error();
     const std::string text = options.json ? render_json(*report) : render_text(*report, {options.top, file});
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
