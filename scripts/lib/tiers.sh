@@ -26,27 +26,39 @@ conclude() {
 	esac
 }
 
-# Steps that run two at a time: queue them, then run_queue.
+# Steps that run two at a time: queue them, then run_queue. They are emulated machines that share this
+# one: what fails is shown, and run once more by itself. Only that counts.
 queue=()
 enqueue() { queue+=("$(printf '%q ' "$@")"); }
 
 run_queue() {
-	local entry name log status
-	local -a running=() names=() began=()
+	local entry log status
+	local -a running=() entries=() began=() again=()
 	for entry in "${queue[@]+"${queue[@]}"}" ""; do
 		while [ ${#running[@]} -ge 2 ] || { [ -z "$entry" ] && [ ${#running[@]} -gt 0 ]; }; do
 			status=0
 			wait "${running[0]}" || status=$?
-			conclude "${names[0]}" "$status" "$(log_of "${names[0]}")" $((SECONDS - began[0]))
-			running=("${running[@]:1}") names=("${names[@]:1}") began=("${began[@]:1}")
+			eval "set -- ${entries[0]}"
+			log=$(log_of "$1")
+			if [ "$status" = 0 ] || [ "$status" = 77 ]; then
+				conclude "$1" "$status" "$log" $((SECONDS - began[0]))
+			else
+				printf 'again   %s: status %s after %s s beside another; once more by itself, later\n' \
+					"$1" "$status" $((SECONDS - began[0]))
+				tail -n 60 "$log" | sed 's/^/    /'
+				again+=("${entries[0]}")
+			fi
+			running=("${running[@]:1}") entries=("${entries[@]:1}") began=("${began[@]:1}")
 		done
 		[ -n "$entry" ] || break
 		eval "set -- $entry"
-		name=$1
-		shift
-		log=$(log_of "$name")
-		"$@" >"$log" 2>&1 &
-		running+=($!) names+=("$name") began+=($SECONDS)
+		log=$(log_of "$1")
+		"${@:2}" >"$log" 2>&1 &
+		running+=($!) entries+=("$entry") began+=($SECONDS)
+	done
+	for entry in "${again[@]+"${again[@]}"}"; do
+		eval "set -- $entry"
+		step "$1, second try" "${@:2}"
 	done
 	queue=()
 }
