@@ -95,7 +95,7 @@ Result<std::optional<FileSource::Found>> FileSource::find_chunk() {
 }
 
 // A hole in the sequence without a byte to show for it is damage all the same.
-void FileSource::open_chunk(Found chunk, std::vector<Event>& events) {
+void FileSource::open_chunk(const Found& chunk, std::vector<Event>& events) {
     std::uint64_t missing = chunk.passed_over;
     const bool is_whole = !chunk.body.empty();
     bool is_damaged = missing > 0 || (is_whole && chunk.head.sequence != next_sequence_);
@@ -123,7 +123,7 @@ Result<Outcome> FileSource::next(std::vector<Event>& events) {
             auto found = find_chunk();
             if (!found) return found.error();
             if (!*found) return Outcome::end;
-            open_chunk(**std::move(found), events);
+            open_chunk(**found, events);
         }
         chunk_.next(events, kMostEvents);
         if (!events.empty()) last_time_ns_ = events.back().time_ns;

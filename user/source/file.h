@@ -27,7 +27,7 @@ private:
         std::uint64_t passed_over = 0; // bytes before it that were no chunk
     };
     Result<std::optional<Found>> find_chunk();
-    void open_chunk(Found chunk, std::vector<Event>& events);
+    void open_chunk(const Found& chunk, std::vector<Event>& events);
     Status fill(std::size_t wanted);
     void consume(std::size_t count);
 

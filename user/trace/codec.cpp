@@ -1,6 +1,7 @@
 #include "trace/codec.h"
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
 #include <zlib.h>
 
@@ -18,17 +19,18 @@ template <class Number> std::uint64_t widened(Number value) {
     else return value;
 }
 
-// How many fields an event of this kind has that this version knows; 0 for an unknown kind too.
+// How many fields an event of this kind has that this version knows; 0 for an unknown kind.
 std::size_t known_fields(std::uint64_t kind) {
+    static constexpr auto kFields = [] {
+        std::array<std::uint8_t, 64> fields{};
 #define ND_ONE(type, name) +1
-    switch (kind) {
-#define ND_COUNT(number, lower, Type)                                                                        \
-    case number: return 0 ND_FIELDS_##lower(ND_ONE);
+#define ND_COUNT(number, lower, Type) fields.at(number) = 0 ND_FIELDS_##lower(ND_ONE);
         ND_EVENTS(ND_COUNT)
 #undef ND_COUNT
 #undef ND_ONE
-    default: return 0;
-    }
+        return fields;
+    }();
+    return kind < kFields.size() ? kFields.at(kind) : 0;
 }
 
 } // namespace
