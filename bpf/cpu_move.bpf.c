@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Moves between CPUs, the run time spent on the CPU that was left, and why. */
-#include "touch.bpf.h"
+#include "hint.bpf.h"
 
 /* A call that moved nobody (the thread slept, or was allowed where it is) explains no move that
  * comes later than this: then a cpuset may as well have done it, and nobody is named. */
@@ -124,7 +124,7 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 		return 0;
 	state = state_of(p, false);
 	if (state)
-		end_extent(state, p->tgid, p->pid);
+		end_runs(state, p->tgid, p->pid);
 	event = RESERVE(cpu_move, p->tgid, p->pid);
 	if (!event)
 		return 0;

@@ -2,9 +2,10 @@
 /*
  * NUMA hint faults: the thread used a page the kernel had made unreadable to learn just that.
  * mpol_misplaced() knows the page, its node and where it should be; task_numa_fault(), which the
- * same thread calls next, knows how many pages. One event of both, dated by the first.
+ * same thread calls next, knows how many pages. One event of both, or of a run of them, dated by
+ * the first.
  */
-#include "observe.bpf.h"
+#include "hint.bpf.h"
 
 static __always_inline int note_hint(void *page, unsigned long address, int target_node)
 {
@@ -32,32 +33,33 @@ int BPF_PROG(on_mpol_misplaced, void *page, void *vma, unsigned long address, in
 	return note_hint(page, address, target_node);
 }
 
-/* task_numa_fault(last_cpupid, mem_node, pages, flags), mem_node is where the page is by now. */
+/* task_numa_fault(last_cpupid, mem_node, pages, flags), mem_node is where the page is by now. A
+ * fault inside a large folio counts for the whole of it (from 6.10). */
 SEC("fentry/task_numa_fault")
 int BPF_PROG(on_numa_fault, int last_cpupid, int mem_node, int pages, int flags)
 {
+	u64 id = bpf_get_current_pid_tgid();
 	struct thread_state *state;
-	struct nd_hint_fault *event;
+	struct hint_run fault = {};
 
-	if (!is_target(current_pid()))
+	if (!is_target(id >> 32))
 		return 0;
+	fault.pages = pages;
+	fault.flags = flags;
 	state = own_state(false);
-	event = RESERVE(hint_fault, current_pid(), current_tid());
-	if (!event)
-		return 0;
-	event->pages = pages;
-	event->flags = flags;
 	if (state && state->hint_time_ns && state->hint_slice == fault_slice) {
-		header_of(event)->time_ns = state->hint_time_ns;
-		event->address = state->hint_address;
-		event->page_node = state->hint_page_node;
-		event->target_node = state->hint_target_node;
+		bool is_whole_folio = pages > 1 && !(pages & (pages - 1));
+
+		fault.first_ns = state->hint_time_ns;
+		fault.address = is_whole_folio ? state->hint_address & -(pages * PAGE_BYTES)
+					       : state->hint_address & -PAGE_BYTES;
+		fault.page_node = state->hint_page_node;
+		fault.target_node = state->hint_target_node;
 		state->hint_time_ns = 0;
-	} else {
-		event->address = 0;
-		event->page_node = -1;
-		event->target_node = mem_node;
+		return extend_hint_run(state, id, &fault);
 	}
-	submit(event);
-	return 0;
+	fault.first_ns = bpf_ktime_get_ns();
+	fault.page_node = -1;
+	fault.target_node = mem_node;
+	return emit_hint(id >> 32, id, &fault);
 }

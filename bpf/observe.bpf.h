@@ -58,6 +58,18 @@ struct extent {
 	u8 memory;
 };
 
+/* A run of hint faults that goes on: hint.bpf.h. */
+struct hint_run {
+	u64 address;
+	u64 first_ns;
+	u64 jiffies; /* of the first fault */
+	u32 pages;   /* 0: none is open */
+	s32 page_node;
+	s32 target_node;
+	u32 flags;
+	u32 seq; /* odd while being replaced */
+};
+
 /* What one hook leaves for a later one of the same thread. */
 struct thread_state {
 	u64 fault_address; /* page fault in progress, 0 for none (tracepoint path) */
@@ -71,6 +83,7 @@ struct thread_state {
 	s32 numa_cpu; /* where NUMA balancing announced to move the thread, plus 1 */
 	u8 fault_is_kernel;
 	struct extent extent;
+	struct hint_run hint_run;
 };
 
 /* In the task itself where the kernel can (settings.has_task_storage): a page fault looks it up

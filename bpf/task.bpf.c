@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Thread life: birth, exec, rename, end; and a look at every thread of the targets. */
-#include "touch.bpf.h"
+#include "hint.bpf.h"
 
 /*
  * sched_process_fork(parent, child), in the parent, before the child can run. A child process of
@@ -48,7 +48,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid)
 	/* A hash has the state under the id the thread had until now. */
 	state = settings.has_task_storage ? state_of(p, false) : hashed_state(old_pid, false);
 	if (state)
-		end_extent(state, p->tgid, p->pid);
+		end_runs(state, p->tgid, p->pid);
 	event = RESERVE(task_exec, p->tgid, p->pid);
 	if (!event)
 		return 0;
@@ -86,7 +86,7 @@ int BPF_PROG(on_exit, struct task_struct *p)
 		return 0;
 	state = state_of(p, false);
 	if (state)
-		end_extent(state, p->tgid, p->pid);
+		end_runs(state, p->tgid, p->pid);
 	event = RESERVE(task_exit, p->tgid, p->pid);
 	if (!event)
 		return 0;
@@ -112,7 +112,7 @@ int BPF_PROG(on_free, struct task_struct *p)
 		return 0;
 	state = state_of(p, false);
 	if (state)
-		end_extent(state, p->tgid, tid);
+		end_runs(state, p->tgid, tid);
 	event = RESERVE(task_gone, p->tgid, tid);
 	if (event) {
 		event->runtime_ns = p->se.sum_exec_runtime;
@@ -121,6 +121,29 @@ int BPF_PROG(on_free, struct task_struct *p)
 	if (!settings.has_task_storage)
 		bpf_map_delete_elem(&thread_states, &tid);
 	return 0;
+}
+
+/* The thread's open run of hint faults as it is now; nothing while it is being replaced. */
+static __always_inline void copy_hint_run(struct nd_task_row *row, struct task_struct *p)
+{
+	struct thread_state *state = state_of(p, false);
+	volatile struct hint_run *run;
+	u32 seq;
+
+	if (!state)
+		return;
+	run = &state->hint_run;
+	seq = run->seq;
+	barrier();
+	row->hint_ns = run->first_ns;
+	row->hint_address = run->address;
+	row->hint_page_node = run->page_node;
+	row->hint_target_node = run->target_node;
+	row->hint_flags = run->flags;
+	row->hint_pages = run->pages;
+	barrier();
+	if (seq & 1 || seq != run->seq)
+		row->hint_pages = 0;
 }
 
 /* The thread's open extent as it is now; nothing while it is being replaced. */
@@ -166,6 +189,7 @@ int each_task(struct bpf_iter__task *ctx)
 		row.policy_nodes = policy_nodes(p->mempolicy);
 	}
 	copy_extent(&row, p);
+	copy_hint_run(&row, p);
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }

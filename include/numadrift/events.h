@@ -48,9 +48,9 @@
  * the kernel or another process (by_tid) on behalf of pid. memory: ND_MEMORY_KINDS. */
 #define ND_FIELDS_first_touch(F)                                                                   \
 	F(u64, address) F(u32, pages) F(s32, node) F(u8, memory) F(u32, by_tid)
-/* A NUMA hint fault: the thread used `pages` that were on page_node at that moment. target_node:
- * where the kernel wants them, -1 to leave them. flags: TNF_* of kernel/sched/sched.h. A node
- * of -1 is unknown. */
+/* NUMA hint faults, one or a run of them: the thread used `pages` from `address` that were on page_node
+ * at that moment. target_node: where the kernel wants them, -1 to leave them. flags: TNF_* of
+ * kernel/sched/sched.h. A node of -1 is unknown, and then the address too. */
 #define ND_FIELDS_hint_fault(F)                                                                    \
 	F(u64, address) F(u32, pages) F(s32, page_node) F(s32, target_node) F(u32, flags)
 /* NUMA balancing decided about the thread. decision: ND_DECISIONS; CPUs -1 where there is none.

@@ -79,8 +79,14 @@ struct nd_task_row {
 	u32 touch_memory;
 	s32 policy;	  /* task_struct::mempolicy: MPOL_*, 0 for none */
 	u64 policy_nodes; /* of the first 64 */
+	u64 hint_ns;	  /* its open run of hint faults, as nd_hint_fault will say it one day */
+	u64 hint_address;
+	u32 hint_pages; /* so far; 0: none is open */
+	s32 hint_page_node;
+	s32 hint_target_node;
+	u32 hint_flags;
 };
-ND_STATIC_ASSERT(sizeof(struct nd_task_row) == 88, "nd_task_row");
+ND_STATIC_ASSERT(sizeof(struct nd_task_row) == 120, "nd_task_row");
 
 /* What another iterator writes for each thread that NUMA balancing has counted faults of. */
 #define ND_FAULT_NODES 64

@@ -2,7 +2,6 @@
 #include "timeline/timeline.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace numadrift {
 namespace {
@@ -223,10 +222,6 @@ void Timeline::on(const Event& event, const HintFault& fields) {
     const std::uint32_t index = track_of(event);
     ThreadTrack& track = tracks_[index];
     const std::uint8_t shift = shift_of(ND_EVENT_hint_fault);
-    // A fault inside a large folio counts for the whole of it (task_numa_fault, from 6.10).
-    const std::uint64_t alignment = std::has_single_bit(pages) ? pages * kPageBytes : kPageBytes;
-    const std::uint64_t first = fields.address & ~(alignment - 1);
-
     const auto use = [&](Page page, std::uint64_t, std::uint64_t count) -> Page {
         if (page.node == kNoNode) page = {node, 0, UserSets::kNobody, shift, false}; // there before the trace
         if (page.node != node) {                                                     // a move nobody told of
@@ -243,7 +238,7 @@ void Timeline::on(const Event& event, const HintFault& fields) {
         }
         return page;
     };
-    pages_[Pid{event.pid}].change(first, pages, page_budget, use);
+    pages_[Pid{event.pid}].change(fields.address, pages, page_budget, use);
     track.hinted_pages[node] += std::uint64_t{pages} << shift;
     if ((fields.flags & kMigrateFail) == 0) return;
     if (track.failed_moves.empty() || now_ns > track.failed_moves.back().time_ns + kPageMoveMergeNs)

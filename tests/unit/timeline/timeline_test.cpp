@@ -249,9 +249,10 @@ TEST_CASE("a trace that names more memory than can be followed is followed as fa
     CHECK(timeline.page_budget.pages_refused == 1024);
 }
 
-TEST_CASE("a hint fault in the middle of a large folio is about the whole of it") {
+TEST_CASE("a page with several hint faults is evidence once") {
     const auto timeline = Story().seen(7, 0).hint(7, 9, 16, 0).hint(7, 3, 16, 0).at(10).end().timeline();
-    CHECK(timeline.threads().at(0).evidence_hinted == 16);
+    CHECK(timeline.threads().at(0).evidence_hinted == 22);
+    CHECK(timeline.threads().at(0).hinted_pages.at(Node{0}) == 32);
 }
 
 TEST_CASE("an idle thread that wakes did not run while it was idle") {

@@ -18,6 +18,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <map>
+#include <tuple>
 
 namespace numadrift {
 namespace {
@@ -74,7 +75,9 @@ private:
     void add(std::uint64_t time_ns, Payload payload, std::uint32_t pid = 0, std::uint32_t tid = 0);
     void drain();
     bool take_note(Event& event);
-    void look_at_open_extent(const nd_task_row& row);
+    void look_at_open_runs(const nd_task_row& row);
+    template <class Run> bool take_told(const Event& event, Run& run);
+    template <class Run> void tell_open(const nd_task_row& row, std::uint64_t first_ns, Run run);
     void look_at_tasks(bool first);
     void look_around();
     void pace(bool is_busy);
@@ -102,9 +105,9 @@ private:
     std::uint64_t pass_begin_ns_ = 0;
     std::uint64_t next_tasks_ns_ = 0;
     std::map<std::uint32_t, KnownThread> known_;
-    // Runs of first touches that were open at a look, by thread and first touch: how many of their
-    // pages are an event already. The kernel side sends the whole of a run when it ends.
-    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> told_;
+    // Runs of first touches and hint faults that were open at a look, by kind, thread and begin: how many
+    // of their pages are an event already. The kernel side sends the whole of a run when it ends.
+    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>, std::uint32_t> told_;
     // Processes that ended, and when they are to be taken off the targets.
     std::deque<std::pair<std::uint64_t, std::uint32_t>> leaving_;
     std::vector<std::uint64_t> lost_by_kind_ = std::vector<std::uint64_t>(ND_KERNEL_KINDS);
@@ -169,28 +172,42 @@ bool Live::take_note(Event& event) {
     else if (std::holds_alternative<TaskGone>(event.payload)) {
         known_.erase(event.tid);
         if (event.tid == event.pid) leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
-    } else if (auto* run = std::get_if<FirstTouch>(&event.payload); run && !told_.empty()) {
-        const auto told = told_.find({event.tid, event.time_ns});
-        if (told == told_.end()) return true;
-        const std::uint32_t pages = std::min(told->second, run->pages);
-        run->address += pages * std::uint64_t{4096};
-        run->pages -= pages;
-        told_.erase(told);
-        return run->pages > 0;
+    } else if (auto* touches = std::get_if<FirstTouch>(&event.payload)) {
+        return take_told(event, *touches);
+    } else if (auto* hints = std::get_if<HintFault>(&event.payload)) {
+        return take_told(event, *hints);
     }
     return true;
 }
 
+template <class Run> bool Live::take_told(const Event& event, Run& run) {
+    const auto told = told_.find({kind_of(event.payload), event.tid, event.time_ns});
+    if (told == told_.end()) return true;
+    const std::uint32_t pages = std::min(told->second, run.pages);
+    run.address += pages * std::uint64_t{4096};
+    run.pages -= pages;
+    told_.erase(told);
+    return run.pages > 0;
+}
+
+template <class Run> void Live::tell_open(const nd_task_row& row, std::uint64_t first_ns, Run run) {
+    if (run.pages == 0) return;
+    std::uint32_t& told = told_[{kind_of(Payload{run}), row.tid, first_ns}];
+    if (run.pages <= told) return;
+    const std::uint32_t known = std::exchange(told, run.pages);
+    run.address += known * std::uint64_t{4096};
+    run.pages -= known;
+    add(first_ns, run, row.pid, row.tid);
+}
+
 // A thread that stopped touching keeps its last run open: what is in it is told from here.
-void Live::look_at_open_extent(const nd_task_row& row) {
-    if (row.touch_pages == 0) return;
-    std::uint32_t& told = told_[{row.tid, row.touch_ns}];
-    if (row.touch_pages <= told) return;
-    add(row.touch_ns,
-        FirstTouch{row.touch_address + told * std::uint64_t{4096}, row.touch_pages - told, row.touch_node,
-                   static_cast<std::uint8_t>(row.touch_memory), row.tid},
-        row.pid, row.tid);
-    told = row.touch_pages;
+void Live::look_at_open_runs(const nd_task_row& row) {
+    tell_open(row, row.touch_ns,
+              FirstTouch{row.touch_address, row.touch_pages, row.touch_node,
+                         static_cast<std::uint8_t>(row.touch_memory), row.tid});
+    tell_open(row, row.hint_ns,
+              HintFault{row.hint_address, row.hint_pages, row.hint_page_node, row.hint_target_node,
+                        row.hint_flags});
 }
 
 // Only what changed becomes an event: an idle thread costs nothing.
@@ -214,7 +231,7 @@ void Live::look_at_tasks(bool first) {
     for (const nd_task_row& row : rows) {
         alive_ |= row.ended == 0;
         if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
-        look_at_open_extent(row);
+        look_at_open_runs(row);
     }
     memory_.look(clock_ns(CLOCK_MONOTONIC), rows, order_.inbox());
 }
