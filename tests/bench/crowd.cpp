@@ -36,8 +36,7 @@ std::atomic<double> g_longest_us{0};
 
 int main(int argc, char** argv) {
     std::vector<std::thread> threads;
-    for (int i = 0; i < (argc > 1 ? std::atoi(argv[1]) : 1); ++i)
-        threads.emplace_back([] { ::pause(); });
+    for (int i = 0; i < (argc > 1 ? std::atoi(argv[1]) : 1); ++i) threads.emplace_back([] { ::pause(); });
     std::thread looker(look);
     for (int letter = 0; (letter = std::getchar()) != EOF;) {
         if (letter != '\n') continue;

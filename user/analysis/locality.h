@@ -65,7 +65,7 @@ struct Locality {
     std::vector<AwayInterval> away; // those it ran in; of very many the longest
     std::uint64_t away_left_out = 0;
     std::map<Opening, std::uint64_t> away_cpu_ns; // in all of them
-    std::vector<StandingSpan> spans; // of very many, told by windows
+    std::vector<StandingSpan> spans;              // of very many, told by windows
 
     // Share of profiled CPU time times weight; none while nothing is known.
     std::optional<double> locality() const;
