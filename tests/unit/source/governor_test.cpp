@@ -54,6 +54,15 @@ TEST_CASE("when the storm is over all is seen again") {
     CHECK(governor.due_ns() == Governor::kNever);
 }
 
+TEST_CASE("programs that cannot be attached again stay off, and nothing is due") {
+    Governor governor(kBudgetNs);
+    std::uint64_t now_ns = 0;
+    run(governor, now_ns, 1000 * kMs, 200 * kMs);
+    governor.give_up();
+    CHECK_FALSE(governor.is_on());
+    CHECK(governor.due_ns() == Governor::kNever);
+}
+
 TEST_CASE("without a budget nothing is switched") {
     Governor governor(0);
     std::uint64_t now_ns = 0;

@@ -33,6 +33,11 @@ std::uint64_t Governor::slice_ns() const {
     return std::max(kCycleNs / one_in_, kLeastSliceNs);
 }
 
+void Governor::give_up() {
+    is_on_ = false;
+    due_ns_ = kNever;
+}
+
 // The pause is N - 1 times what the slice really was, on average.
 void Governor::switched(std::uint64_t now_ns) {
     const std::uint64_t lasted_ns = now_ns - switched_ns_;

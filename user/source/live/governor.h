@@ -35,6 +35,8 @@ public:
     // When the programs are to be switched off or on.
     std::uint64_t due_ns() const { return due_ns_; }
     void switched(std::uint64_t now_ns);
+    // They cannot be switched on again: they stay off.
+    void give_up();
 
 private:
     std::uint64_t slice_ns() const;

@@ -87,7 +87,7 @@ private:
     void finish();
     void take_off_targets();
     void wait_for_next_pass();
-    Status govern();
+    void govern();
     void tell_rate(std::uint64_t now_ns);
 
     LiveOptions options_;
@@ -100,6 +100,7 @@ private:
     live::OwnCost cost_;
     live::Governor governor_;
     std::uint32_t told_one_in_ = 1;
+    bool told_blind_ = false;
     std::uint64_t pass_ns_ = kPassNs;
     std::uint64_t task_period_ns_ = kTaskPeriodNs;
     std::uint64_t pass_begin_ns_ = 0;
@@ -276,7 +277,7 @@ void Live::tell_rate(std::uint64_t now_ns) {
     for (const std::uint32_t kind : live::Programs::kSwitched) add(now_ns, Rate{kind, told_one_in_});
 }
 
-Status Live::govern() {
+void Live::govern() {
     const auto measure = [this](std::uint64_t now_ns) {
         if (const auto rate = cost_.tick(now_ns, *programs_, governor_.is_on()))
             governor_.measured(*rate, now_ns);
@@ -284,14 +285,25 @@ Status Live::govern() {
     std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     const bool is_due = now_ns >= governor_.due_ns();
     if (is_due || now_ns >= cost_.due_ns()) measure(now_ns);
+    if (!cost_.is_permitted() && !std::exchange(told_blind_, true))
+        add(now_ns,
+            SourceState{"budget",
+                        0,
+                        "not permitted to measure what the programs cost (CAP_SYS_ADMIN): they are never "
+                        "switched off",
+                        {}});
     tell_rate(now_ns);
-    if (!is_due) return Done{};
-    if (auto status = programs_->switch_fault_path(!governor_.is_on()); !status) return status;
+    if (!is_due) return;
+    if (const auto status = programs_->switch_fault_path(!governor_.is_on()); !status) {
+        governor_.give_up(); // the rest goes on
+        for (const std::uint32_t kind : live::Programs::kSwitched)
+            add(now_ns, SourceState{kind_name(kind), 0, status.error().what, {}});
+        return;
+    }
     now_ns = clock_ns(CLOCK_MONOTONIC);
     governor_.switched(now_ns);
     measure(now_ns);
     tell_rate(now_ns);
-    return Done{};
 }
 
 void Live::finish() {
@@ -348,7 +360,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     memory_.pass(order_.inbox());
     pace(order_.inbox().size() > held);
     if (pass_begin_ns_ >= next_tasks_ns_) look_around();
-    if (auto status = govern(); !status) return status.error();
+    govern();
     take_off_targets();
     const bool hold = more_ && order_.inbox().size() < kMostHeld;
     if (!hold && previous_pass_ns > kUnderWayNs) order_.release(previous_pass_ns - kUnderWayNs, events);

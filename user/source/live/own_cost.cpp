@@ -61,7 +61,8 @@ std::optional<CostRate> OwnCost::tick(std::uint64_t now_ns, const Programs& prog
     measuring_ = Fd(bpf_enable_stats(BPF_STATS_RUN_TIME)); // 5.8; needs CAP_SYS_ADMIN
     slice_begin_ns_ = now_ns;
     slice_begin_ = programs.run_time();
-    due_ns_ = measuring_ ? now_ns + kSliceNs : UINT64_MAX;
+    is_permitted_ = static_cast<bool>(measuring_);
+    due_ns_ = is_permitted_ ? now_ns + kSliceNs : UINT64_MAX;
     return std::nullopt;
 }
 

@@ -23,12 +23,14 @@ public:
     // measured, where that was possible: while the programs that can be switched were on.
     std::optional<CostRate> tick(std::uint64_t now_ns, const Programs& programs, bool is_on);
     std::uint64_t due_ns() const { return due_ns_; }
+    bool is_permitted() const { return is_permitted_; }
 
     // So far. bpf_ns is 0 until something was measured.
     Overhead sum() const;
 
 private:
     Fd measuring_;
+    bool is_permitted_ = true; // as far as was tried
     std::uint64_t due_ns_;
     std::uint64_t period_ns_;
     int times_little_ = 0;
