@@ -28,7 +28,12 @@ COUNT = "tracepoint:exceptions:page_fault_user /pid == cpid/ { @ = count(); }"
 COUNT_MOVES = "tracepoint:sched:sched_migrate_task /args->pid == cpid/ { @ = count(); }"
 COUNT_SWITCHES = "tracepoint:sched:sched_switch { @[pid] = count(); }"
 ON_TARGET = ["/usr/bin/taskset", "-c", "0"]  # bpftrace wants the whole path
-ASIDE = ["taskset", "-c", "1"]
+
+
+def aside(command):
+    """A tracer keeps off the CPU of a target that is pinned; others inherit its affinity and have none."""
+    return ["taskset", "-c", "1"] if command[:len(ON_TARGET)] == ON_TARGET else []
+
 
 
 def bench(*arguments):
@@ -55,21 +60,21 @@ def untraced(command):
 
 def under_numadrift(*options):
     def side(command):
-        out = run([*ASIDE, numadrift, "record", "-o", trace, "--json", *options, "--", *command]).stdout
+        out = run([*aside(command), numadrift, "record", "-o", trace, "--json", *options, "--", *command]).stdout
         return rate_in(out), what_report_says(json.loads(out[out.index("\n{") + 1:] if out[0] != "{" else out))
     return side
 
 
 def under_perf(*arguments):
     def side(command):
-        out = run([*ASIDE, "perf", *arguments, "-o", f"{work}/perf.data", "--", *command]).stdout
+        out = run([*aside(command), "perf", *arguments, "-o", f"{work}/perf.data", "--", *command]).stdout
         return rate_in(out), {"bytes": os.path.getsize(f"{work}/perf.data")}
     return side
 
 
 def under_bpftrace(program):
     def side(command):
-        return rate_in(run([*ASIDE, "bpftrace", "-e", program, "-c", " ".join(command)]).stdout), {}
+        return rate_in(run([*aside(command), "bpftrace", "-e", program, "-c", " ".join(command)]).stdout), {}
     return side
 
 
@@ -99,7 +104,7 @@ def beside(command, ready=None):
 def for_another(command):
     """numadrift records a process that sleeps, the workload is none of its business."""
     sleeper = subprocess.Popen(["sleep", "1000"])
-    with beside([*ASIDE, numadrift, "record", "-p", str(sleeper.pid), "-o", trace, "--json"], "Recording") as tracer:
+    with beside([*aside(command), numadrift, "record", "-p", str(sleeper.pid), "-o", trace, "--json"], "Recording") as tracer:
         rates = rate_in(run(command).stdout)
     sleeper.kill()
     sleeper.wait()
@@ -107,7 +112,7 @@ def for_another(command):
 
 
 def beside_runqlat(command):
-    with beside([*ASIDE, "runqlat"]):
+    with beside([*aside(command), "runqlat"]):
         return rate_in(run(command).stdout), {}
 
 
