@@ -19,10 +19,10 @@ static __always_inline int begin_fault(unsigned long address, unsigned long ip, 
 		count_lost(ND_EVENT_first_touch);
 		return 0;
 	}
-	state->fault_address = address;
-	state->fault_ip = ip;
-	state->fault_slice = fault_slice;
-	state->fault_is_kernel = in_kernel;
+	state->fault.address = address;
+	state->fault.ip = ip;
+	state->fault.slice = fault_slice;
+	state->fault.in_kernel = in_kernel;
 	return 0;
 }
 
@@ -52,9 +52,9 @@ static __always_inline bool in_fault(struct thread_state *state)
 	if (!settings.has_task_regs)
 		return true;
 	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	if (state->fault_is_kernel)
+	if (state->fault.in_kernel)
 		return (s64)regs->orig_ax >= 0;
-	return (s64)regs->orig_ax < 0 && regs->ip == state->fault_ip;
+	return (s64)regs->orig_ax < 0 && regs->ip == state->fault.ip;
 }
 
 /* mm_page_alloc(page, order, gfp, migratetype): page may be NULL. Its node is the real one. Page
@@ -69,11 +69,11 @@ int BPF_PROG(on_page_alloc, struct page *page, unsigned int order, unsigned int 
 	if (!is_target(id >> 32) || !page || !(gfp & ___GFP_MOVABLE))
 		return 0;
 	state = own_state(false);
-	if (!state || !state->fault_address)
+	if (!state || !state->fault.address)
 		return 0;
-	address = state->fault_address;
-	state->fault_address = 0;
-	if (state->fault_slice != fault_slice || !in_fault(state))
+	address = state->fault.address;
+	state->fault.address = 0;
+	if (state->fault.slice != fault_slice || !in_fault(state))
 		return 0;
 	order &= 31;
 	return extend(state, id, address & ~((PAGE_BYTES << order) - 1), 1u << order,

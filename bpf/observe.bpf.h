@@ -70,18 +70,23 @@ struct hint_run {
 	u32 seq; /* odd while being replaced */
 };
 
+/* A page fault that begins, for the allocation that may follow: first_touch_tp.bpf.c. */
+struct fault {
+	u64 address; /* 0: none */
+	u64 ip;
+	u32 slice;
+	u8 in_kernel;
+};
+
 /* What one hook leaves for a later one of the same thread. */
 struct thread_state {
-	u64 fault_address; /* page fault in progress, 0 for none (tracepoint path) */
-	u64 fault_ip;
-	u32 fault_slice;
+	struct fault fault; /* in progress (tracepoint path) */
 	u32 hint_slice;
 	u64 hint_time_ns; /* hint fault in progress, 0 for none */
 	u64 hint_address;
 	s32 hint_page_node;
 	s32 hint_target_node;
 	s32 numa_cpu; /* where NUMA balancing announced to move the thread, plus 1 */
-	u8 fault_is_kernel;
 	struct extent extent;
 	struct hint_run hint_run;
 };

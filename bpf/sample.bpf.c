@@ -56,16 +56,13 @@ static __always_inline struct nd_sample *reserve_sample(void)
 static __always_inline void read_user_code(struct nd_sample *sample)
 {
 	struct thread_state *state = own_state(false);
-	u64 fault_address = state ? state->fault_address : 0;
-	u64 fault_ip = state ? state->fault_ip : 0;
-	u8 fault_is_kernel = state ? state->fault_is_kernel : 0;
+	struct fault fault = {};
 
+	if (state)
+		fault = state->fault;
 	READ_CODE(sample, bpf_probe_read_user);
-	if (state) {
-		state->fault_address = fault_address;
-		state->fault_ip = fault_ip;
-		state->fault_is_kernel = fault_is_kernel;
-	}
+	if (state)
+		state->fault = fault;
 }
 
 /*

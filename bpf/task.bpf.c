@@ -124,16 +124,11 @@ int BPF_PROG(on_free, struct task_struct *p)
 }
 
 /* The thread's open run of hint faults as it is now; nothing while it is being replaced. */
-static __always_inline void copy_hint_run(struct nd_task_row *row, struct task_struct *p)
+static __always_inline void copy_hint_run(struct nd_task_row *row, struct thread_state *state)
 {
-	struct thread_state *state = state_of(p, false);
-	volatile struct hint_run *run;
-	u32 seq;
+	volatile struct hint_run *run = &state->hint_run;
+	u32 seq = run->seq;
 
-	if (!state)
-		return;
-	run = &state->hint_run;
-	seq = run->seq;
 	barrier();
 	row->hint_ns = run->first_ns;
 	row->hint_address = run->address;
@@ -147,16 +142,11 @@ static __always_inline void copy_hint_run(struct nd_task_row *row, struct task_s
 }
 
 /* The thread's open extent as it is now; nothing while it is being replaced. */
-static __always_inline void copy_extent(struct nd_task_row *row, struct task_struct *p)
+static __always_inline void copy_extent(struct nd_task_row *row, struct thread_state *state)
 {
-	struct thread_state *state = state_of(p, false);
-	volatile struct extent *extent;
-	u32 seq;
+	volatile struct extent *extent = &state->extent;
+	u32 seq = extent->seq;
 
-	if (!state)
-		return;
-	extent = &state->extent;
-	seq = extent->seq;
 	barrier();
 	row->touch_ns = extent->first_ns;
 	row->touch_address = extent->address;
@@ -173,6 +163,7 @@ SEC("iter/task")
 int each_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *p = ctx->task;
+	struct thread_state *state;
 	struct nd_task_row row = {};
 
 	if (!p || !is_target(p->tgid))
@@ -188,8 +179,11 @@ int each_task(struct bpf_iter__task *ctx)
 		row.policy = p->mempolicy->mode;
 		row.policy_nodes = policy_nodes(p->mempolicy);
 	}
-	copy_extent(&row, p);
-	copy_hint_run(&row, p);
+	state = state_of(p, false);
+	if (state) {
+		copy_extent(&row, state);
+		copy_hint_run(&row, state);
+	}
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }
