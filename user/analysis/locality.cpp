@@ -71,9 +71,9 @@ private:
     std::size_t next_step_ = 0;
     std::size_t next_move_ = 0;
     Node on_ = kNoNode;
-    Node settled_as_ = kNoNode; // on_ when it was settled
-    Node settled_on_ = kNoNode; // where it was last known to be
-    bool was_home_ = false;     // at any time so far
+    std::optional<Node> settled_as_; // on_ when it was settled; nothing but on_ has changed since
+    Node settled_on_ = kNoNode;      // where it was last known to be
+    bool was_home_ = false;          // at any time so far
     // What parted it from its memory since it was last at home: a profile that wavers near a limit
     // opens and closes intervals, and each has this cause.
     struct Departure {
@@ -83,7 +83,6 @@ private:
     std::optional<Departure> departure_;
     Standing standing_ = Standing::unknown;
     bool is_away_ = false;
-    bool is_settled_ = false;       // nothing has changed since, but perhaps its node
     std::uint64_t unbooked_ns_ = 0; // of CPU time, since it was settled
     Locality result_;
 };
@@ -113,7 +112,7 @@ void Walker::walk_stretch(const Stretch& stretch) {
     const CpuMoveRecord* move = move_at(stretch.begin_ns);
     const std::size_t steps_before = next_step_;
     const bool pages_moved = take_steps(stretch.begin_ns);
-    if (!is_settled_ || move || next_step_ != steps_before || on_ != settled_as_)
+    if (move || next_step_ != steps_before || settled_as_ != on_)
         settle(stretch.begin_ns, move, pages_moved && !move);
 
     std::uint64_t at_ns = stretch.begin_ns;
@@ -153,11 +152,11 @@ void Walker::book() {
     if (ran_ns == 0) return;
     result_.total_cpu_ns += ran_ns;
     result_.standing_cpu_ns[standing_] += ran_ns;
-    if (settled_as_ == kNoNode) {
+    const Node on = settled_as_.value_or(kNoNode);
+    if (on == kNoNode) {
         result_.unattributed_cpu_ns += ran_ns;
         return;
     }
-    const Node on = settled_as_;
     result_.cpu_ns[on] += ran_ns;
     if (is_away_) result_.away.back().cpu_ns += ran_ns;
     if (standing_ == Standing::unknown) return;
@@ -177,7 +176,6 @@ void Walker::book() {
 // After a change at this time: does an away interval begin or end?
 void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move) {
     book();
-    is_settled_ = true;
     settled_as_ = on_;
     const bool has_moved = on_ != kNoNode && settled_on_ != kNoNode && on_ != settled_on_;
     if (on_ != kNoNode) settled_on_ = on_;

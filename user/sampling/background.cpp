@@ -33,7 +33,6 @@ BackgroundSampler::~BackgroundSampler() {
 
 void BackgroundSampler::take(const RawSample& sample) {
     const std::lock_guard lock(mutex_);
-    is_asked_ = true;
     if (inbox_.empty()) changed_.notify_all();
     if (inbox_.size() < kMostInbox) inbox_.push_back(sample);
     else ++overflow_[{sample.pid, sample.tid}];
@@ -42,7 +41,6 @@ void BackgroundSampler::take(const RawSample& sample) {
 void BackgroundSampler::survey(Pid pid) {
     const std::lock_guard lock(mutex_);
     surveys_.push_back(pid);
-    is_asked_ = true;
     changed_.notify_all();
 }
 
@@ -117,9 +115,8 @@ void BackgroundSampler::work() {
             idle_ = true;
             changed_.notify_all();
         }
-        if (is_busy) changed_.wait_for(lock, kPass, [this] { return stopping_ || finishing_; });
-        else changed_.wait_for(lock, kLongestPass, [this] { return stopping_ || finishing_ || is_asked_; });
-        is_asked_ = false;
+        changed_.wait_for(lock, is_busy ? kPass : kLongestPass,
+                          [&] { return stopping_ || finishing_ || (!is_busy && has_work()); });
     }
 }
 

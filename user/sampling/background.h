@@ -29,6 +29,7 @@ public:
 
 private:
     void work();
+    bool has_work() const { return !inbox_.empty() || !surveys_.empty(); }
     void finish_waiting(std::vector<Event>& events);
 
     mutable std::mutex mutex_;
@@ -39,7 +40,6 @@ private:
     std::vector<Pid> forgotten_;
     std::vector<Event> outbox_;
     std::uint64_t query_ns_ = 0;
-    bool is_asked_ = false; // there is something to do
     bool finishing_ = false;
     bool idle_ = true;
     bool stopping_ = false;

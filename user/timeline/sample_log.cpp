@@ -66,19 +66,7 @@ std::vector<WeightStep> SampleLog::steps() const {
     }
     // Many samples leave and enter at one time: a step for each node is enough.
     std::ranges::stable_sort(steps, {}, &WeightStep::time_ns);
-    std::vector<WeightStep> merged;
-    for (const WeightStep& step : steps) {
-        const std::size_t look_back = std::min<std::size_t>(merged.size(), 8);
-        const auto like = std::find_if(merged.end() - static_cast<std::ptrdiff_t>(look_back), merged.end(),
-                                       [&](const WeightStep& other) {
-                                           return other.node == step.node &&
-                                                  other.by_page_move == step.by_page_move &&
-                                                  step.time_ns - other.time_ns < WeightLog::kMergeNs;
-                                       });
-        if (like != merged.end()) like->pages += step.pages;
-        else merged.push_back(step);
-    }
-    return merged;
+    return merge_steps(steps, WeightLog::kMergeNs);
 }
 
 } // namespace numadrift

@@ -217,19 +217,17 @@ void Timeline::on(const Event& event, const CpuMove& fields) {
 // where it then ran.
 void Timeline::keep_move(ThreadTrack& track, CpuMoveRecord move) {
     ++track.moves_cross_node;
-    const auto is_close = [&track](const CpuMoveRecord& before, const CpuMoveRecord& after) {
-        return after.time_ns < before.time_ns + track.moves_apart_ns;
+    const auto keep = [&track](std::vector<CpuMoveRecord>& moves, CpuMoveRecord one) {
+        const bool is_close = !moves.empty() && one.time_ns < moves.back().time_ns + track.moves_apart_ns;
+        if (is_close) moves.back() = std::move(one);
+        else moves.push_back(std::move(one));
     };
-    auto& moves = track.moves;
-    if (!moves.empty() && is_close(moves.back(), move)) moves.back() = std::move(move);
-    else moves.push_back(std::move(move));
-    while (moves.size() >= kMostMoves) {
+    keep(track.moves, std::move(move));
+    while (track.moves.size() >= kMostMoves) {
         track.moves_apart_ns = std::max(2 * track.moves_apart_ns, kFirstApartNs);
         std::vector<CpuMoveRecord> kept;
-        for (CpuMoveRecord& one : moves)
-            if (!kept.empty() && is_close(kept.back(), one)) kept.back() = std::move(one);
-            else kept.push_back(std::move(one));
-        moves = std::move(kept);
+        for (CpuMoveRecord& one : track.moves) keep(kept, std::move(one));
+        track.moves = std::move(kept);
     }
 }
 

@@ -4,6 +4,23 @@
 
 namespace numadrift {
 
+std::vector<WeightStep> merge_steps(const std::vector<WeightStep>& sorted, std::uint64_t window_ns) {
+    constexpr std::size_t kLookBack = 8; // nodes and kinds interleave
+    std::vector<WeightStep> merged;
+    for (const WeightStep& step : sorted) {
+        const std::size_t look_back = std::min(merged.size(), kLookBack);
+        const auto like = std::find_if(merged.end() - static_cast<std::ptrdiff_t>(look_back), merged.end(),
+                                       [&](const WeightStep& other) {
+                                           return other.node == step.node &&
+                                                  other.by_page_move == step.by_page_move &&
+                                                  step.time_ns - other.time_ns < window_ns;
+                                       });
+        if (like != merged.end()) like->pages += step.pages;
+        else merged.push_back(step);
+    }
+    return merged;
+}
+
 void WeightLog::add(std::uint64_t time_ns, Node node, std::int64_t pages, bool by_page_move) {
     sums_[node] += pages;
     // A page move is two steps (off one node, onto another), and evidence dated back interleaves
@@ -22,23 +39,10 @@ void WeightLog::add(std::uint64_t time_ns, Node node, std::int64_t pages, bool b
 }
 
 void WeightLog::make_room() {
-    constexpr std::size_t kLookBack = 8;
     while (steps_.size() > kMost / 2 && merge_ns_ < UINT64_MAX / 4) {
         merge_ns_ *= 2;
-        std::vector<WeightStep> kept;
-        for (const WeightStep& step : steps()) {
-            const std::size_t look_back = std::min(kept.size(), kLookBack);
-            const auto like = std::find_if(kept.end() - static_cast<std::ptrdiff_t>(look_back), kept.end(),
-                                           [&](const WeightStep& other) {
-                                               return other.node == step.node &&
-                                                      other.by_page_move == step.by_page_move &&
-                                                      step.time_ns - other.time_ns < merge_ns_;
-                                           });
-            if (like != kept.end()) like->pages += step.pages;
-            else kept.push_back(step);
-        }
-        std::erase_if(kept, [](const WeightStep& step) { return step.pages == 0; });
-        steps_ = std::move(kept);
+        steps_ = merge_steps(steps(), merge_ns_);
+        std::erase_if(steps_, [](const WeightStep& step) { return step.pages == 0; });
     }
 }
 

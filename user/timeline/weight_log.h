@@ -29,6 +29,9 @@ struct WeightStep {
     Evidence evidence = Evidence::pages;
 };
 
+// Steps in the order of time, those of one node and kind within `window_ns` made one.
+std::vector<WeightStep> merge_steps(const std::vector<WeightStep>& sorted, std::uint64_t window_ns);
+
 class WeightLog {
 public:
     // Steps within this time of each other are one: it bounds the log, and away intervals are

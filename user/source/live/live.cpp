@@ -51,7 +51,7 @@ public:
     Live(LiveOptions options, Topology topology, std::unique_ptr<live::Programs> programs,
          std::unique_ptr<live::Rings> rings)
         : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
-          rings_(std::move(rings)), memory_(*programs_, options_.root), begin_ns_(clock_ns(CLOCK_MONOTONIC)),
+          rings_(std::move(rings)), memory_(*programs_, options_.root), begin_ns_(monotonic_ns()),
           cost_(begin_ns_), governor_(budget_ns(options_.budget, topology_)) {}
 
     void mark(Pid pid);
@@ -234,7 +234,7 @@ void Live::look_at_tasks(bool first) {
         if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
         look_at_open_runs(row);
     }
-    memory_.look(clock_ns(CLOCK_MONOTONIC), rows, order_.inbox());
+    memory_.look(monotonic_ns(), rows, order_.inbox());
 }
 
 void Live::count_losses(std::uint64_t now_ns) {
@@ -265,7 +265,7 @@ void Live::take_off_targets() {
 void Live::wait_for_next_pass() {
     std::uint64_t due_ns = std::min(pass_begin_ns_ + pass_ns_, governor_.due_ns());
     if (governor_.is_on()) due_ns = std::min(due_ns, cost_.due_ns()); // else there is nothing to measure
-    const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    const std::uint64_t now_ns = monotonic_ns();
     if (more_ || stopping_ || now_ns >= due_ns) return;
     rings_->wait(due_ns - now_ns); // a signal ends it early: the caller wants to know
 }
@@ -282,7 +282,7 @@ void Live::govern() {
         if (const auto rate = cost_.tick(now_ns, *programs_, governor_.is_on()))
             governor_.measured(*rate, now_ns);
     };
-    std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    std::uint64_t now_ns = monotonic_ns();
     const bool is_due = now_ns >= governor_.due_ns();
     if (is_due || now_ns >= cost_.due_ns()) measure(now_ns);
     if (!cost_.is_permitted() && !std::exchange(told_blind_, true))
@@ -300,7 +300,7 @@ void Live::govern() {
             add(now_ns, SourceState{kind_name(kind), 0, status.error().what, {}});
         return;
     }
-    now_ns = clock_ns(CLOCK_MONOTONIC);
+    now_ns = monotonic_ns();
     governor_.switched(now_ns);
     measure(now_ns);
     tell_rate(now_ns);
@@ -311,10 +311,10 @@ void Live::finish() {
     do drain();
     while (more_);
     memory_.finish(order_.inbox());
-    const std::uint64_t before_ns = clock_ns(CLOCK_MONOTONIC);
+    const std::uint64_t before_ns = monotonic_ns();
     count_losses(before_ns); // before the run times below, which they make uncertain
     look_at_tasks(false);
-    const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    const std::uint64_t now_ns = monotonic_ns();
     tell_cost(now_ns);
     std::uint64_t emitted = 0;
     const auto counts = programs_->counts();
@@ -349,7 +349,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     events.clear();
     if (finished_) return Outcome::end;
     wait_for_next_pass();
-    const std::uint64_t previous_pass_ns = std::exchange(pass_begin_ns_, clock_ns(CLOCK_MONOTONIC));
+    const std::uint64_t previous_pass_ns = std::exchange(pass_begin_ns_, monotonic_ns());
     if (stopping_) {
         finish();
         order_.release(UINT64_MAX, events);

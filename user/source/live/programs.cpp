@@ -50,8 +50,8 @@ bpf_program* find_program(const nd_skeleton& skeleton, const char* name) {
 }
 
 bool is_in_fault_path(const Hook& hook) {
-    const std::string_view source = hook.source;
-    return source == "first_touch" || source == "hint_fault";
+    return std::ranges::any_of(Programs::kSwitched,
+                               [&hook](std::uint32_t kind) { return kind_name(kind) == hook.source; });
 }
 
 bool tells_origin(const Hook* hook) {
