@@ -75,9 +75,9 @@ range_in(const std::vector<Record>& records, Time time, const AwayInterval& inte
 // What NUMA balancing did about the thread in the interval.
 void add_decisions(const AwayInterval& interval, const ThreadTrack& track,
                    std::vector<std::string>& reasons) {
-    std::map<std::uint8_t, std::size_t> counts;
+    std::map<std::uint8_t, std::uint64_t> counts;
     const auto [first, last] = range_in(track.decisions, &DecisionRecord::time_ns, interval);
-    for (std::size_t i = first; i < last; ++i) ++counts[track.decisions[i].decision];
+    for (std::size_t i = first; i < last; ++i) counts[track.decisions[i].decision] += track.decisions[i].count;
     if (counts[ND_DECISION_stick] > 0)
         reasons.push_back(fmt::format("NUMA balancing found no better CPU ({} times, sched_stick_numa)",
                                       counts[ND_DECISION_stick]));

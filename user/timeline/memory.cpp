@@ -98,6 +98,23 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     ++(is_exact ? track.samples_exact : track.samples_weak);
     if (page.samples.size() >= kPruneSamples) forget_past_samples(page);
     page.samples.emplace_back(*index, sample);
+    if (samples.pages.size() >= samples.most_pages) forget_past_pages(samples);
+}
+
+// Pages no sample of which says anything of later times.
+void Timeline::forget_past_pages(Samples& samples) const {
+    for (auto page = samples.pages.begin(); page != samples.pages.end();) {
+        forget_past_samples(page->second);
+        if (!page->second.samples.empty()) {
+            ++page;
+            continue;
+        }
+        const auto block = samples.in_block.find(page->first / PageMap::kPagesPerBlock);
+        block->second.reset(page->first % PageMap::kPagesPerBlock);
+        if (block->second.none()) samples.in_block.erase(block);
+        page = samples.pages.erase(page);
+    }
+    samples.most_pages = std::max(kMostSampledPages, 2 * samples.pages.size());
 }
 
 void Timeline::on(const Event& event, const Sampling& fields) {

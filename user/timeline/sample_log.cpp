@@ -6,30 +6,31 @@ namespace numadrift {
 
 std::uint32_t SampleLog::add(std::uint64_t time_ns, Node node, std::uint64_t since_ns, bool has_moved,
                              std::int64_t weight) {
+    if (samples_.size() >= kMost) fold();
     if (!samples_.empty()) time_ns = std::max(time_ns, samples_.back().time_ns);
     samples_.push_back({time_ns, since_ns, node, has_moved, weight});
-    return static_cast<std::uint32_t>(samples_.size() - 1);
+    return static_cast<std::uint32_t>(size() - 1);
 }
 
 void SampleLog::moved(std::uint32_t sample, std::uint64_t time_ns, Node to) {
-    moves_.push_back({sample, time_ns, to});
+    if (sample >= told_) moves_.push_back({sample, time_ns, to});
 }
 
-// Samples [first, last) of one program's life, from_ns to until_ns. Sample i is among the nearest
-// from the time of sample i - kWindow/2 to that of i + kWindow/2; the first and the last of them
-// stand for what lies beyond.
-void SampleLog::add_period(std::size_t first, std::size_t last, std::uint64_t from_ns, std::uint64_t until_ns,
-                           const std::vector<Move>& moves, std::vector<WeightStep>& steps) const {
+// Sample i is among the nearest from the time of sample i - kWindow/2 to that of i + kWindow/2; the
+// first and the last of a period stand for what lies beyond.
+void SampleLog::add_period(const Period& period, std::size_t until, const std::vector<Move>& moves,
+                           std::vector<WeightStep>& steps) const {
     constexpr std::size_t kHalf = kWindow / 2;
-    auto move = std::ranges::lower_bound(moves, first, {}, &Move::sample);
-    for (std::size_t i = first; i < last; ++i) {
-        const Sample& sample = samples_[i];
-        const bool from_begin = i < first + kWindow;
-        const bool to_end = i + kWindow >= last;
-        std::uint64_t begin_ns = from_begin ? from_ns : samples_[i - kHalf].time_ns;
-        const std::uint64_t end_ns = to_end ? until_ns : samples_[i + kHalf].time_ns;
-        begin_ns = std::max(begin_ns, sample.since_ns);
-        Node node = sample.node;
+    const std::size_t begin = std::max(period.first, told_);
+    auto move = std::ranges::lower_bound(moves, begin, {}, &Move::sample);
+    for (std::size_t i = begin; i < std::min(period.last, until); ++i) {
+        const Sample& one = sample(i);
+        const bool from_begin = i < period.first + kWindow;
+        const bool to_end = i + kWindow >= period.last;
+        std::uint64_t begin_ns = from_begin ? period.from_ns : sample(i - kHalf).time_ns;
+        const std::uint64_t end_ns = to_end ? period.until_ns : sample(i + kHalf).time_ns;
+        begin_ns = std::max(begin_ns, one.since_ns);
+        Node node = one.node;
         const auto step = [&](std::uint64_t time_ns, Node on, std::int64_t weight, bool by_move) {
             steps.push_back({time_ns, on, weight, by_move, Evidence::sampled});
         };
@@ -37,33 +38,57 @@ void SampleLog::add_period(std::size_t first, std::size_t last, std::uint64_t fr
         for (; move != moves.end() && move->sample == i; ++move) {
             if (move->time_ns >= end_ns) continue;
             if (move->time_ns > begin_ns) {
-                if (!is_in) step(begin_ns, node, sample.weight, false);
+                if (!is_in) step(begin_ns, node, one.weight, false);
                 is_in = true;
-                step(move->time_ns, node, -sample.weight, true);
-                step(move->time_ns, move->to, sample.weight, true);
+                step(move->time_ns, node, -one.weight, true);
+                step(move->time_ns, move->to, one.weight, true);
             }
             node = move->to;
         }
         if (!is_in && begin_ns < end_ns)
-            step(begin_ns, node, sample.weight, sample.has_moved && sample.since_ns == begin_ns);
-        if (begin_ns < end_ns && end_ns != UINT64_MAX) step(end_ns, node, -sample.weight, false);
+            step(begin_ns, node, one.weight, one.has_moved && one.since_ns == begin_ns);
+        if (begin_ns < end_ns && end_ns != UINT64_MAX) step(end_ns, node, -one.weight, false);
     }
 }
 
-std::vector<WeightStep> SampleLog::steps() const {
+// The steps of samples [told_, until).
+void SampleLog::add_steps(std::size_t until, std::vector<WeightStep>& steps) const {
     std::vector<Move> moves = moves_;
     std::ranges::stable_sort(moves, {}, &Move::sample);
-    std::vector<WeightStep> steps;
-    std::size_t first = 0;
-    std::uint64_t from_ns = 0;
-    for (std::size_t period = 0; period <= cleared_ns_.size(); ++period) {
-        const std::uint64_t until_ns = period < cleared_ns_.size() ? cleared_ns_[period] : UINT64_MAX;
-        const auto last = static_cast<std::size_t>(
-            std::ranges::lower_bound(samples_, until_ns, {}, &Sample::time_ns) - samples_.begin());
-        if (last > first) add_period(first, last, from_ns, until_ns, moves, steps);
-        first = std::max(first, last);
-        from_ns = until_ns;
+    Period period{base_, base_, 0, 0};
+    for (std::size_t i = 0; i <= cleared_ns_.size(); ++i) {
+        period.until_ns = i < cleared_ns_.size() ? cleared_ns_[i] : UINT64_MAX;
+        const auto end = std::ranges::lower_bound(samples_, period.until_ns, {}, &Sample::time_ns);
+        period.last = std::max(period.first, base_ + static_cast<std::size_t>(end - samples_.begin()));
+        add_period(period, until, moves, steps);
+        period.first = period.last;
+        period.from_ns = period.until_ns;
     }
+}
+
+// Of the last 2 kWindow samples some are among the nearest to times to come.
+void SampleLog::fold() {
+    const std::size_t until = size() - 2 * kWindow;
+    add_steps(until, folded_);
+    std::ranges::stable_sort(folded_, {}, &WeightStep::time_ns);
+    for (;; merge_ns_ *= 2) {
+        folded_ = merge_steps(folded_, merge_ns_);
+        std::erase_if(folded_, [](const WeightStep& step) { return step.pages == 0; });
+        if (folded_.size() <= kMost) break;
+    }
+    told_ = until;
+    std::erase_if(moves_, [this](const Move& move) { return move.sample < told_; });
+    const std::size_t kept_from = until - kWindow; // neighbours of those that come next
+    samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(kept_from - base_));
+    base_ = kept_from;
+    // A period without samples left is told; the time it ended is where the next one begins.
+    const auto over = std::ranges::upper_bound(cleared_ns_, samples_.front().time_ns);
+    if (over - cleared_ns_.begin() > 1) cleared_ns_.erase(cleared_ns_.begin(), over - 1);
+}
+
+std::vector<WeightStep> SampleLog::steps() const {
+    std::vector<WeightStep> steps = folded_;
+    add_steps(size(), steps);
     // Many samples leave and enter at one time: a step for each node is enough.
     std::ranges::stable_sort(steps, {}, &WeightStep::time_ns);
     return merge_steps(steps, WeightLog::kMergeNs);

@@ -1,7 +1,8 @@
 // Samples of a thread's data addresses over time, and where their pages were.
 //
 // A thread's use of memory changes, and a sample says little: what it uses at one moment is told
-// by the kWindow samples nearest in time. A page that moves takes its samples with it.
+// by the kWindow samples nearest in time. A page that moves takes its samples with it. What is long
+// past is kept as steps, in windows of time where there are many: the log is bounded.
 #pragma once
 
 #include "timeline/ids.h"
@@ -34,10 +35,13 @@ public:
     // All memory is gone: samples so far say nothing of later.
     void clear_at(std::uint64_t time_ns) { cleared_ns_.push_back(time_ns); }
 
-    std::size_t size() const { return samples_.size(); }
+    std::size_t size() const { return base_ + samples_.size(); }
 
-    // Too long ago to be among the nearest to any later time.
-    bool is_past(std::uint32_t sample) const { return sample + kWindow < samples_.size(); }
+    // Too long ago to be among the nearest to any later time. Its page is not to be followed any more.
+    bool is_past(std::uint32_t sample) const { return sample + kWindow < size(); }
+
+    // At most so many are kept as they came.
+    static constexpr std::size_t kMost = 1u << 13;
 
     // The weights at each time, of the samples nearest to it.
     std::vector<WeightStep> steps() const;
@@ -56,12 +60,26 @@ private:
         Node to = kNoNode;
     };
 
-    void add_period(std::size_t first, std::size_t last, std::uint64_t from_ns, std::uint64_t until_ns,
-                    const std::vector<Move>& moves, std::vector<WeightStep>& steps) const;
+    struct Period { // of one program's life: its samples, and what they stand for
+        std::size_t first = 0;
+        std::size_t last = 0;
+        std::uint64_t from_ns = 0;
+        std::uint64_t until_ns = UINT64_MAX;
+    };
 
+    void fold();
+    const Sample& sample(std::size_t index) const { return samples_[index - base_]; }
+    void add_steps(std::size_t until, std::vector<WeightStep>& steps) const;
+    void add_period(const Period& period, std::size_t until, const std::vector<Move>& moves,
+                    std::vector<WeightStep>& steps) const;
+
+    std::size_t base_ = 0;        // index of the first of samples_
     std::vector<Sample> samples_; // in order of time
     std::vector<Move> moves_;
     std::vector<std::uint64_t> cleared_ns_;
+    std::size_t told_ = 0; // samples before this one are in folded_, and those still kept are neighbours
+    std::vector<WeightStep> folded_; // in order of time
+    std::uint64_t merge_ns_ = WeightLog::kMergeNs;
 };
 
 } // namespace numadrift

@@ -10,6 +10,7 @@ constexpr std::uint32_t kMostOneIn = 1u << 16;  // more is a damaged number
 constexpr std::uint32_t kMostPlaces = 1u << 13; // CPUs: NR_CPUS of any kernel
 constexpr std::size_t kMostMoves = 1u << 12;
 constexpr std::uint64_t kFirstApartNs = 1'000'000;
+constexpr std::size_t kMostDecisions = 1u << 12;
 constexpr std::size_t kMostRates = 1u << 16;
 
 } // namespace
@@ -247,8 +248,22 @@ void Timeline::on(const Event& event, const Runtime& fields) {
 }
 
 void Timeline::on(const Event& event, const NumaDecision& fields) {
-    tracks_[track_of(event)].decisions.push_back(
-        {since_begin(event.time_ns), fields.decision, fields.reason});
+    ThreadTrack& track = tracks_[track_of(event)];
+    const auto count = [&track](std::vector<DecisionRecord>& records, const DecisionRecord& one) {
+        const auto recent = static_cast<std::ptrdiff_t>(std::min<std::size_t>(records.size(), 4));
+        const auto like = std::find_if(records.end() - recent, records.end(), [&](const auto& other) {
+            return other.decision == one.decision && one.time_ns <= other.time_ns + track.decisions_apart_ns;
+        });
+        if (like != records.end()) like->count += one.count;
+        else records.push_back(one);
+    };
+    count(track.decisions, {since_begin(event.time_ns), fields.decision, 1});
+    while (track.decisions.size() >= kMostDecisions) {
+        track.decisions_apart_ns *= 2;
+        std::vector<DecisionRecord> kept;
+        for (const DecisionRecord& one : track.decisions) count(kept, one);
+        track.decisions = std::move(kept);
+    }
 }
 
 // ---- what is not there ----

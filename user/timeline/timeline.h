@@ -33,10 +33,11 @@ struct CpuMoveRecord {
     std::string by_comm;
 };
 
+// What NUMA balancing decided about a thread: so many times within a while.
 struct DecisionRecord {
-    std::uint64_t time_ns = 0;
+    std::uint64_t time_ns = 0; // of the first of these
     std::uint8_t decision = 0;
-    std::uint32_t reason = 0;
+    std::uint64_t count = 0;
 };
 
 // Pages the kernel wanted nearer and could not move (TNF_MIGRATE_FAIL).
@@ -63,6 +64,7 @@ struct ThreadTrack {
     std::uint64_t moves_cross_node = 0; // all of them
     std::uint64_t moves_apart_ns = 0;   // those that are kept are that far apart, at least
     std::vector<DecisionRecord> decisions;
+    std::uint64_t decisions_apart_ns = 1'000'000; // of one kind: nearer ones are counted as one record
     std::uint64_t moves_same_llc = 0;
     std::uint64_t moves_cross_llc = 0; // inside a node
     std::uint64_t missed_moves = 0;    // it was found on a CPU nobody saw it move to
@@ -171,6 +173,8 @@ private:
     void on(const Event& event, const Lost& fields);
     void on(const Event& event, const Damage& fields);
 
+    static constexpr std::size_t kMostSampledPages = 1u << 16;
+
     // A page that samples found a thread using, and which samples those are.
     struct SampledPage {
         Node node = kNoNode;
@@ -212,7 +216,9 @@ private:
     struct Samples {
         std::unordered_map<std::uint64_t, SampledPage> pages;                             // by page number
         std::unordered_map<std::uint64_t, std::bitset<PageMap::kPagesPerBlock>> in_block; // which
+        std::size_t most_pages = kMostSampledPages; // then it is looked which can be forgotten
     };
+    void forget_past_pages(Samples& samples) const;
     std::map<Pid, Samples> sampled_;
     std::uint64_t sample_moves_left_ = 1u << 22;
     std::set<Pid> surveyed_again_; // processes with more than one survey

@@ -1,6 +1,7 @@
 // What is kept of a thread that does very much is bounded, and says the same in sum.
 #include "story.h"
 #include "timeline/coarsen.h"
+#include "timeline/sample_log.h"
 #include "timeline/stretch_log.h"
 #include "timeline/thread_table.h"
 #include "timeline/weight_log.h"
@@ -122,4 +123,61 @@ TEST_CASE("thread ids that no kernel gives out are kept all the same") {
     table.erase(4'000'000'000);
     CHECK_FALSE(table.find(5));
     CHECK_FALSE(table.find(4'000'000'000));
+}
+
+TEST_CASE("samples of hours are kept as steps, and the profile at each time is what it was") {
+    SampleLog log;
+    constexpr std::uint64_t kEvery = 10'000'000;
+    constexpr std::uint32_t kSamples = 400'000; // an hour and more
+    constexpr std::uint32_t kTurn = 200'000;    // from here on it uses the other node's memory
+    for (std::uint32_t i = 0; i < kSamples; ++i)
+        log.add(i * kEvery, Node{i < kTurn ? 0 : 1}, 0, false, SampleLog::kExact);
+    CHECK(log.size() == kSamples);
+    const auto steps = log.steps();
+    CHECK(steps.size() < 4 * SampleLog::kMost);
+    std::map<Node, std::int64_t> now;
+    std::uint64_t turned_ns = 0;
+    for (const WeightStep& step : steps) {
+        now[step.node] += step.pages;
+        if (turned_ns == 0 && now[Node{1}] > now[Node{0}]) turned_ns = step.time_ns;
+    }
+    CHECK(now[Node{0}] == 0);
+    CHECK(now[Node{1}] == SampleLog::kExact * std::int64_t{SampleLog::kWindow});
+    CHECK(turned_ns > (kTurn - 300) * kEvery);
+    CHECK(turned_ns < (kTurn + 300) * kEvery);
+}
+
+TEST_CASE("a page that moves takes its late samples along, however many came before") {
+    SampleLog log;
+    std::uint32_t last = 0;
+    for (std::uint32_t i = 0; i < 50'000; ++i) last = log.add(i * 1000, Node{0}, 0, false, SampleLog::kExact);
+    CHECK(log.is_past(0));
+    CHECK(!log.is_past(last));
+    log.moved(last, 50'000'000, Node{1});
+    std::map<Node, std::int64_t> now;
+    for (const WeightStep& step : log.steps()) now[step.node] += step.pages;
+    CHECK(now[Node{1}] == SampleLog::kExact);
+}
+
+TEST_CASE("what was sampled before another program was started is no evidence after it, folded or not") {
+    SampleLog log;
+    for (std::uint32_t i = 0; i < 20'000; ++i) log.add(i * 1000, Node{0}, 0, false, SampleLog::kExact);
+    log.clear_at(20'000'000);
+    for (std::uint32_t i = 20'000; i < 40'000; ++i) log.add(i * 1000, Node{1}, 0, false, SampleLog::kExact);
+    std::map<Node, std::int64_t> now;
+    for (const WeightStep& step : log.steps()) now[step.node] += step.pages;
+    CHECK(now[Node{0}] == 0);
+    CHECK(now[Node{1}] == SampleLog::kExact * std::int64_t{SampleLog::kWindow});
+}
+
+TEST_CASE("decisions of NUMA balancing are counted, not kept one by one") {
+    Story story;
+    story.seen(100, 0);
+    for (int i = 0; i < 100'000; ++i) story.at(i * 3).add(100, NumaDecision{ND_DECISION_stick, 0, -1, 0, 0});
+    const auto timeline = story.timeline();
+    const auto& decisions = timeline.threads().front().decisions;
+    CHECK(decisions.size() < 5000);
+    std::uint64_t count = 0;
+    for (const auto& one : decisions) count += one.count;
+    CHECK(count == 100'000);
 }
