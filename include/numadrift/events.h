@@ -82,7 +82,11 @@
 	X(47, kernel_faults, KernelFaults)                                                         \
 	X(48, residency, Residency)                                                                \
 	X(49, limits, Limits)                                                                      \
-	X(50, rate, Rate)
+	X(50, rate, Rate)                                                                          \
+	X(51, window_begin, WindowBegin)                                                           \
+	X(52, window_end, WindowEnd)                                                               \
+	X(53, process, Process)                                                                    \
+	X(54, counter, Counter)
 
 /* First event of a trace. numa_balancing: the sysctl, -1 where the kernel has none. */
 #define ND_FIELDS_trace_begin(F)                                                                   \
@@ -133,6 +137,16 @@
 /* From now on the trace has one in `one_in` (a power of two) of the events of kind `event`, by random
  * slices of time: the budget allows no more. 1: all of them again. */
 #define ND_FIELDS_rate(F) F(u32, event) F(u32, one_in)
+
+/* The trace, or what is read of it, is a window of a longer recording that began at recording_ns. Events
+ * before this one are state, not news: what was known when the window began, dated as it came. */
+#define ND_FIELDS_window_begin(F) F(u64, recording_ns)
+/* The window ended here in order, and why there. */
+#define ND_FIELDS_window_end(F) F(text, why)
+/* Of a process: the path of its cgroup, without the mount point. */
+#define ND_FIELDS_process(F) F(text, cgroup)
+/* What the host counts, by name (user/probe/counters.h): of a node, or of all for -1. */
+#define ND_FIELDS_counter(F) F(s32, node) F(text, name) F(u64, value)
 
 #define ND_EVENTS(X) ND_KERNEL_EVENTS(X) ND_USER_EVENTS(X)
 

@@ -62,7 +62,7 @@ private:
     void close_away(std::uint64_t time_ns, bool still_open);
     void book();
     void leave_out_shortest(std::size_t most);
-    const CpuMoveRecord* move_at(std::uint64_t time_ns);
+    const CpuMoveRecord* move_to(const Stretch& stretch);
 
     const ThreadTrack& track_;
     const Topology& topology_;
@@ -99,17 +99,24 @@ bool Walker::take_steps(std::uint64_t until_ns) {
     return moved;
 }
 
-// The move that brought it to where it is at this time: several may follow before it runs.
-const CpuMoveRecord* Walker::move_at(std::uint64_t time_ns) {
+// The move that brought it to where it is: several may follow before it runs. Where it stayed for no
+// time at all, moves of that moment to elsewhere are those that took it away.
+const CpuMoveRecord* Walker::move_to(const Stretch& stretch) {
+    const bool stayed = stretch.end_ns > stretch.begin_ns;
     const CpuMoveRecord* last = nullptr;
-    while (next_move_ < track_.moves.size() && track_.moves[next_move_].time_ns <= time_ns)
-        last = &track_.moves[next_move_++];
+    for (std::size_t next = next_move_;
+         next < track_.moves.size() && track_.moves[next].time_ns <= stretch.begin_ns; ++next) {
+        const CpuMoveRecord& move = track_.moves[next];
+        if (!stayed && topology_.local_memory_node(move.to) != stretch.node) continue;
+        last = &move;
+        next_move_ = next + 1;
+    }
     return last;
 }
 
 void Walker::walk_stretch(const Stretch& stretch) {
     on_ = stretch.node;
-    const CpuMoveRecord* move = move_at(stretch.begin_ns);
+    const CpuMoveRecord* move = move_to(stretch);
     const std::size_t steps_before = next_step_;
     const bool pages_moved = take_steps(stretch.begin_ns);
     if (move || next_step_ != steps_before || settled_as_ != on_)

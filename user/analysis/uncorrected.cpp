@@ -77,7 +77,8 @@ void add_decisions(const AwayInterval& interval, const ThreadTrack& track,
                    std::vector<std::string>& reasons) {
     std::map<std::uint8_t, std::uint64_t> counts;
     const auto [first, last] = range_in(track.decisions, &DecisionRecord::time_ns, interval);
-    for (std::size_t i = first; i < last; ++i) counts[track.decisions[i].decision] += track.decisions[i].count;
+    for (std::size_t i = first; i < last; ++i)
+        counts[track.decisions[i].decision] += track.decisions[i].count;
     if (counts[ND_DECISION_stick] > 0)
         reasons.push_back(fmt::format("NUMA balancing found no better CPU ({} times, sched_stick_numa)",
                                       counts[ND_DECISION_stick]));

@@ -4,6 +4,7 @@
 #include "probe/process.h"
 #include "source/live/live.h"
 #include "trace/writer.h"
+#include "util/duration.h"
 #include "util/text.h"
 
 #include <chrono>
@@ -47,19 +48,6 @@ void catch_signals() {
 // The answer may take a while; Ctrl-C is again what it always is.
 void release_signals() {
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_DFL);
-}
-
-// "60", "60s", "1.5m", "500ms", "2h". Error for everything else.
-Result<std::chrono::nanoseconds> parse_duration(const std::string& text) {
-    char* end = nullptr;
-    const double number = std::strtod(text.c_str(), &end);
-    const std::string unit = end;
-    const std::map<std::string, double> kUnits = {
-        {"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"m", 60e9}, {"h", 3600e9}};
-    const auto found = kUnits.find(unit);
-    if (end == text.c_str() || found == kUnits.end() || !(number > 0) || number * found->second > 9e18)
-        return Error{fmt::format("not a duration: {}", text), "for example: -d 60s, -d 500ms, -d 5m", true};
-    return std::chrono::nanoseconds(static_cast<std::int64_t>(number * found->second));
 }
 
 std::string default_file() {

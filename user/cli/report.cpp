@@ -31,11 +31,34 @@ void add_report_options(CLI::App& verb, const std::shared_ptr<ReportOptions>& op
         ->capture_default_str();
 }
 
+void add_window_options(CLI::App& verb, const std::shared_ptr<WindowBounds>& bounds) {
+    const auto add = [&verb, bounds](const char* name, std::optional<TimePoint> WindowBounds::*which,
+                                     const char* help) {
+        verb.add_option_function<std::string>(
+            name,
+            [bounds, which](const std::string& text) {
+                auto point = TimePoint::parse(text);
+                if (!point) throw CLI::ValidationError(point.error().what + "; " + point.error().hint);
+                (*bounds).*which = *point;
+            },
+            help);
+    };
+    add("--from", &WindowBounds::from, "Only from there: +3.2s from the begin, 12:03:14.5, or ISO");
+    add("--to", &WindowBounds::to, "Only up to there");
+}
+
+Result<std::unique_ptr<Source>> open_trace(const std::string& file, const WindowBounds& window) {
+    auto opened = FileSource::open(file);
+    if (!opened) return opened.error();
+    std::unique_ptr<Source> source = *std::move(opened);
+    if (window.from || window.to) source = std::make_unique<WindowSource>(std::move(source), window);
+    return std::unique_ptr<Source>(std::make_unique<AheadSource>(std::move(source)));
+}
+
 Result<int> print_report(const std::string& file, const ReportOptions& options) {
-    auto source = FileSource::open(file);
+    auto source = open_trace(file, options.window);
     if (!source) return source.error();
-    AheadSource ahead(*std::move(source));
-    const auto report = make_report(ahead, options.thresholds);
+    const auto report = make_report(**source, options.thresholds);
     if (!report) return report.error();
     const std::string text = options.json ? render_json(*report) : render_text(*report, {options.top, file});
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
@@ -48,13 +71,19 @@ Run add_report(CLI::App& app) {
         app.add_subcommand("report", "Say from a trace which threads migrated away from their memory");
     verb->footer("Examples:\n"
                  "  numadrift report db.ndt\n"
+                 "  numadrift report db.ndt --from 12:03:10 --to 12:03:40\n"
                  "  numadrift report db.ndt --json | jq '.threads[] | select(.verdict==\"drifted\")'\n"
                  "  numadrift report db.ndt --check    # exit status 3 if a thread drifted");
     auto file = std::make_shared<std::string>();
     auto options = std::make_shared<ReportOptions>();
     verb->add_option("FILE", *file, "Trace, as written by record")->required();
+    auto window = std::make_shared<WindowBounds>();
     add_report_options(*verb, options);
-    return [file, options] { return print_report(*file, *options); };
+    add_window_options(*verb, window);
+    return [file, options, window] {
+        options->window = *window;
+        return print_report(*file, *options);
+    };
 }
 
 } // namespace numadrift::cli

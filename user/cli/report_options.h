@@ -2,6 +2,7 @@
 #pragma once
 
 #include "report/report.h"
+#include "window/window.h"
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -14,9 +15,17 @@ struct ReportOptions {
     bool check = false;
     std::size_t top = 10;
     Thresholds thresholds;
+    WindowBounds window;
 };
 
+// Of all verbs that end with a report.
 void add_report_options(CLI::App& verb, const std::shared_ptr<ReportOptions>& options);
+
+// --from and --to, of verbs that read a trace.
+void add_window_options(CLI::App& verb, const std::shared_ptr<WindowBounds>& bounds);
+
+// The trace, or a window of it, read ahead in a thread of its own.
+Result<std::unique_ptr<Source>> open_trace(const std::string& file, const WindowBounds& window);
 
 // Reads the trace, prints the report on stdout. Answers the exit status.
 Result<int> print_report(const std::string& file, const ReportOptions& options);

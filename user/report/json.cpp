@@ -64,6 +64,14 @@ Json trace_json(const Report& report) {
     trace["lost"] = counts_by_kind(report.lost.events);
     trace["missed_runs"] = report.missed_runs;
     trace["damaged"] = {{"places", report.lost.damages}, {"bytes", report.lost.damaged_bytes}};
+    trace["window"] = report.window_ns == 0 && report.window_end.empty()
+                          ? Json(nullptr)
+                          : Json{{"from_ns", report.window_ns},
+                                 {"to_ns", report.window_ns + report.duration_ns},
+                                 {"why", report.window_end}};
+    trace["marks"] = Json::array();
+    for (const MarkRecord& mark : report.marks)
+        trace["marks"].push_back({{"time_ns", mark.time_ns}, {"text", mark.text}});
     trace["sampled"] = Json::array();
     for (const RateRecord& rate : report.rates)
         trace["sampled"].push_back({{"kind", kind_name(rate.event)},

@@ -118,12 +118,17 @@ Result<Report> make_report(Source& source, const Thresholds& thresholds) {
         for (const Event& event : events) timeline.apply(event);
     }
     timeline.finish();
+    return report_on(timeline, thresholds);
+}
 
+Report report_on(const Timeline& timeline, const Thresholds& thresholds) {
     Report report;
     report.trace = timeline.begin;
     report.start_monotonic_ns = timeline.begin_ns();
     report.duration_ns = timeline.duration_ns;
-    report.finished = timeline.end.has_value();
+    report.window_ns = timeline.window_ns;
+    report.window_end = timeline.window_end.value_or("");
+    report.finished = timeline.end || timeline.window_end;
     // Samples are a part of the whole anyway: one less is told, but makes nothing incomplete.
     const bool lost_events = std::ranges::any_of(
         timeline.lost.events, [](const auto& entry) { return entry.first != ND_EVENT_access_sample; });
@@ -150,6 +155,9 @@ Result<Report> make_report(Source& source, const Thresholds& thresholds) {
     report.thresholds = thresholds;
     report.page_moves = timeline.page_moves;
     report.residency = timeline.residency;
+    report.marks = timeline.marks;
+    report.counters = timeline.counters;
+    report.cgroups = timeline.cgroups;
     for (const ThreadTrack& track : timeline.threads())
         report.threads.push_back(report_thread(track, timeline, thresholds));
     std::stable_sort(report.threads.begin(), report.threads.end(), [](const auto& a, const auto& b) {

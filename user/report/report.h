@@ -50,6 +50,8 @@ struct Report {
     TraceBegin trace;
     std::uint64_t start_monotonic_ns = 0; // CLOCK_MONOTONIC of the host when the trace began
     std::uint64_t duration_ns = 0;
+    std::uint64_t window_ns = 0;   // so long after the recording's begin this window of it begins
+    std::string window_end;        // why it ends where it does; empty for the whole of a recording
     bool complete = false;         // finished in order, nothing lost, nothing damaged
     bool finished = false;         // the recorder wrote its last event
     std::uint64_t missed_runs = 0; // of programs, that the kernel left out
@@ -66,6 +68,9 @@ struct Report {
     std::vector<ThreadReport> threads; // worst first: remote CPU time, then ids
     std::vector<PageMoveRecord> page_moves;
     std::map<Pid, ResidencyRecord> residency;
+    std::vector<MarkRecord> marks;
+    std::map<std::pair<Node, std::string>, CounterRecord> counters;
+    std::map<Pid, std::string> cgroups;
     std::vector<Advice> advice;
 
     std::size_t drifted = 0;    // drifted and returned
@@ -78,6 +83,9 @@ struct Report {
 
 // Reads a source to its end and analyses it.
 Result<Report> make_report(Source& source, const Thresholds& thresholds);
+
+// Of a timeline that is finished.
+Report report_on(const Timeline& timeline, const Thresholds& thresholds);
 
 // What to do about it, from the rest of the report.
 std::vector<Advice> advise(const Report& report);

@@ -62,18 +62,21 @@ char mark_of(Standing standing) {
     return '?';
 }
 
+std::size_t column_of(std::uint64_t ns, std::uint64_t duration_ns) {
+    const double column_ns = std::max(1.0, static_cast<double>(duration_ns) / kStripColumns);
+    return std::min(kStripColumns - 1, static_cast<std::size_t>(static_cast<double>(ns) / column_ns));
+}
+
 // What it mostly was in each piece of the trace; '.' where it did not run, ' ' before its birth
 // and after its end.
 std::string strip_of(const ThreadReport& thread, std::uint64_t duration_ns) {
     const double column_ns = std::max(1.0, static_cast<double>(duration_ns) / kStripColumns);
-    const auto column_of = [&](std::uint64_t ns) {
-        return std::min(kStripColumns - 1, static_cast<std::size_t>(static_cast<double>(ns) / column_ns));
-    };
+    const auto column = [duration_ns](std::uint64_t ns) { return column_of(ns, duration_ns); };
     std::vector<std::map<Standing, double>> ran(kStripColumns);
     for (const StandingSpan& span : thread.locality.spans) {
         if (span.ran_ns == 0) continue;
         const double length = std::max(1.0, static_cast<double>(span.end_ns - span.begin_ns));
-        for (std::size_t c = column_of(span.begin_ns); c <= column_of(span.end_ns); ++c) {
+        for (std::size_t c = column(span.begin_ns); c <= column(span.end_ns); ++c) {
             const double begin =
                 std::max(static_cast<double>(c) * column_ns, static_cast<double>(span.begin_ns));
             const double end =
@@ -82,7 +85,7 @@ std::string strip_of(const ThreadReport& thread, std::uint64_t duration_ns) {
         }
     }
     std::string strip(kStripColumns, ' ');
-    for (std::size_t c = column_of(thread.begin_ns); c <= column_of(thread.end_ns); ++c) {
+    for (std::size_t c = column(thread.begin_ns); c <= column(thread.end_ns); ++c) {
         const auto most = std::max_element(ran[c].begin(), ran[c].end(),
                                            [](const auto& a, const auto& b) { return a.second < b.second; });
         strip[c] = most == ran[c].end() || most->second < column_ns * 0.001 ? '.' : mark_of(most->first);
@@ -127,6 +130,11 @@ void write_heading(const Report& report, const TextOptions& options, Writer& out
     out.line("{}{}, kernel {}, {} recorded", options.file.empty() ? "" : printable(options.file) + ": ",
              printable(report.trace.host), printable(report.trace.kernel),
              duration_text(static_cast<double>(report.duration_ns)));
+    if (report.window_ns > 0 || !report.window_end.empty())
+        out.wrapped(fmt::format("A window of the recording: {} to {} of it{}{}. Times count from its begin.",
+                                time_text(report.window_ns), time_text(report.window_ns + report.duration_ns),
+                                report.window_end.empty() ? "" : "; ", printable(report.window_end)),
+                    4);
     for (const auto& note : report.notes) out.wrapped("note: " + note, 6);
 }
 
@@ -245,9 +253,25 @@ void write_threads(const Report& report, const TextOptions& options, Writer& out
         out.line("    {:>5} x {:<15}  remote {}", sum.first, printable(comm), duration_text(sum.second));
 }
 
+// The moments somebody marked, above the strips and by name.
+void write_marks(const Report& report, Writer& out) {
+    constexpr std::size_t kMostMarks = 10;
+    if (report.marks.empty()) return;
+    std::string row(kStripColumns, ' ');
+    for (const MarkRecord& mark : report.marks) row[column_of(mark.time_ns, report.duration_ns)] = 'v';
+    out.line("{:>18} {}", "marks", row);
+    for (std::size_t i = 0; i < std::min(report.marks.size(), kMostMarks); ++i)
+        out.wrapped(
+            fmt::format("{:>18} v {}", time_text(report.marks[i].time_ns), printable(report.marks[i].text)),
+            21);
+    if (report.marks.size() > kMostMarks)
+        out.line("{:>18} … and {} more: --json", "", report.marks.size() - kMostMarks);
+}
+
 void write_strips(const Report& report, const TextOptions& options, Writer& out) {
     out.blank();
     out.line("{:<19}+0s{:>{}}", "Timeline", time_text(report.duration_ns), kStripColumns - 3);
+    write_marks(report, out);
     std::size_t told = 0;
     std::map<Verdict, std::size_t> rest;
     for (const auto& thread : report.threads) {

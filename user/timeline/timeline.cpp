@@ -12,6 +12,8 @@ constexpr std::size_t kMostMoves = 1u << 12;
 constexpr std::uint64_t kFirstApartNs = 1'000'000;
 constexpr std::size_t kMostDecisions = 1u << 12;
 constexpr std::size_t kMostRates = 1u << 16;
+constexpr std::size_t kMostMarks = 1u << 12;
+constexpr std::size_t kMostCounters = 1u << 16;
 
 } // namespace
 
@@ -24,6 +26,7 @@ void Timeline::apply(const Event& event) {
         begun_ = true;
         begin_ns_ = event.time_ns;
     }
+    early_ns_ = begin_ns_ > event.time_ns ? begin_ns_ - event.time_ns : 0;
     ++event_counts[kind_of(event.payload)];
     duration_ns = std::max(duration_ns, since_begin(event.time_ns));
     std::visit(Overloaded{
@@ -36,9 +39,8 @@ void Timeline::apply(const Event& event) {
                        if (std::find(targets.begin(), targets.end(), target.how) == targets.end())
                            targets.push_back(target.how);
                    },
-                   [this](const Overhead& cost) { overhead = cost; },
-                   [](const Mark&) {},
                    [this](const TraceEnd& last) { end = last; },
+                   [this](const WindowEnd& last) { window_end = last.why; },
                    [this, &event](const auto& fields) { on(event, fields); },
                },
                event.payload);
@@ -63,6 +65,51 @@ void Timeline::on(const Event&, const TraceBegin& fields) {
     begin = fields;
 }
 
+// What was told so far is what was known: it counts as evidence, not as what happened.
+void Timeline::on(const Event&, const WindowBegin& fields) {
+    window_ns = begin_ns_ > fields.recording_ns ? begin_ns_ - fields.recording_ns : 0;
+    event_counts.clear();
+    page_moves.clear();
+    marks.clear();
+    lost = {};
+    overhead_before_ = overhead;
+    overhead = {};
+    for (ThreadTrack& track : tracks_) {
+        track.moves_cross_node = track.moves_cross_llc = track.moves_same_llc = track.missed_moves = 0;
+        track.touched_pages.clear();
+        track.hinted_pages.clear();
+        track.decisions.clear();
+        track.failed_moves.clear();
+        track.sampling = {};
+    }
+}
+
+void Timeline::on(const Event&, const Overhead& fields) {
+    const auto since = [](std::uint64_t now, std::uint64_t before) {
+        return now > before ? now - before : 0;
+    };
+    overhead = {since(fields.bpf_ns, overhead_before_.bpf_ns),
+                since(fields.reader_cpu_ns, overhead_before_.reader_cpu_ns),
+                since(fields.query_ns, overhead_before_.query_ns)};
+}
+
+void Timeline::on(const Event& event, const Mark& fields) {
+    if (marks.size() < kMostMarks) marks.push_back({since_begin(event.time_ns), fields.text});
+}
+
+void Timeline::on(const Event& event, const Process& fields) {
+    cgroups[Pid{event.pid}] = fields.cgroup;
+}
+
+void Timeline::on(const Event& event, const Counter& fields) {
+    if (counters.size() >= kMostCounters) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const auto [entry, is_new] = counters.try_emplace({Node{fields.node}, fields.name},
+                                                      CounterRecord{now_ns, now_ns, fields.value, 0});
+    entry->second.last_ns = now_ns;
+    entry->second.last = fields.value;
+}
+
 // ---- threads ----
 
 std::uint32_t Timeline::start_track(const Event& event, std::optional<Cpu> cpu, std::uint64_t runtime_ns) {
@@ -76,6 +123,7 @@ std::uint32_t Timeline::start_track(const Event& event, std::optional<Cpu> cpu, 
     live.cpu = cpu;
     live.runtime_ns = runtime_ns;
     live.look_ns = now_ns;
+    live.early_ns = early_ns_;
     current_.set(event.tid, index);
     return index;
 }
@@ -187,9 +235,14 @@ void Timeline::look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::ui
     // The first look at a thread only says where to count from.
     if (live.cpu && runtime_ns >= live.runtime_ns && time_ns >= live.look_ns) {
         const Node where = live.uncertain || known != node ? kNoNode : node;
-        const std::uint64_t ran_ns = runtime_ns - live.runtime_ns;
+        std::uint64_t ran_ns = runtime_ns - live.runtime_ns;
+        if (live.early_ns > 0) // it ran on evenly: a part of that was before
+            ran_ns = static_cast<std::uint64_t>(static_cast<double>(ran_ns) *
+                                                static_cast<double>(time_ns - live.look_ns) /
+                                                static_cast<double>(time_ns - live.look_ns + live.early_ns));
         track.stretches.add({live.look_ns, time_ns, where, ran_ns});
     }
+    live.early_ns = time_ns > 0 ? 0 : early_ns_;
     live.cpu = cpu;
     live.runtime_ns = std::max(live.runtime_ns, runtime_ns);
     live.look_ns = std::max(live.look_ns, time_ns);

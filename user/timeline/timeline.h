@@ -98,6 +98,19 @@ struct ResidencyRecord {
     std::vector<Residency> rows;
 };
 
+struct MarkRecord {
+    std::uint64_t time_ns = 0;
+    std::string text;
+};
+
+// What the host counted in the trace: at its begin and at its end.
+struct CounterRecord {
+    std::uint64_t first_ns = 0;
+    std::uint64_t last_ns = 0;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+};
+
 // Of a kind of events the trace has one in so many, for a while.
 struct RateRecord {
     std::uint32_t event = 0;
@@ -133,6 +146,11 @@ public:
     std::map<Pid, ResidencyRecord> residency; // the last known
     std::map<Pid, WeightLog> process_weights; // its data by node, over time
     PageBudget page_budget;
+    std::vector<MarkRecord> marks;
+    std::map<std::pair<Node, std::string>, CounterRecord> counters; // by node, kNoNode for the host
+    std::map<Pid, std::string> cgroups;
+    std::optional<std::string> window_end; // the trace ends there in order, and why
+    std::uint64_t window_ns = 0;           // how long after the recording's begin the trace begins
     std::uint64_t duration_ns = 0;
 
     // CLOCK_MONOTONIC when the trace began; all other times count from there.
@@ -145,8 +163,9 @@ private:
     struct Live { // what is known of a thread right now
         std::optional<Cpu> cpu;
         std::uint64_t runtime_ns = 0;
-        std::uint64_t look_ns = 0; // when that was
-        bool uncertain = false;    // events were lost: it may have been elsewhere since
+        std::uint64_t look_ns = 0;  // when that was
+        std::uint64_t early_ns = 0; // so long before the trace began
+        bool uncertain = false;     // events were lost: it may have been elsewhere since
         bool exiting = false;
         std::optional<Cpu> puzzling; // a look found it there, but no move was seen (yet)
     };
@@ -170,6 +189,11 @@ private:
     void on(const Event& event, const Residency& fields);
     void on(const Event& event, const Limits& fields);
     void on(const Event& event, const Rate& fields);
+    void on(const Event& event, const WindowBegin& fields);
+    void on(const Event& event, const Counter& fields);
+    void on(const Event& event, const Process& fields);
+    void on(const Event& event, const Mark& fields);
+    void on(const Event& event, const Overhead& fields);
     void on(const Event& event, const Lost& fields);
     void on(const Event& event, const Damage& fields);
 
@@ -224,7 +248,9 @@ private:
     std::set<Pid> surveyed_again_; // processes with more than one survey
     UserSets users_;
     std::map<std::uint32_t, std::uint32_t> shifts_; // by kind: log2 of the present one_in
+    Overhead overhead_before_;                      // what had been spent before the window
     std::uint64_t begin_ns_ = 0;
+    std::uint64_t early_ns_ = 0; // so long before the begin the present event was
     bool begun_ = false;
 };
 
