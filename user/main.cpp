@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
     const std::map<std::string, cli::Run> verbs = {{"record", cli::add_record(app)},
                                                    {"report", cli::add_report(app)},
                                                    {"snapshot", cli::add_snapshot(app)},
+                                                   {"trigger", cli::add_trigger(app)},
+                                                   {"mark", cli::add_mark(app)},
                                                    {"doctor", cli::add_doctor(app)}};
     try {
         app.parse(argc, argv);

@@ -20,5 +20,7 @@ Run add_record(CLI::App& app);
 Run add_report(CLI::App& app);
 Run add_snapshot(CLI::App& app);
 Run add_doctor(CLI::App& app);
+Run add_trigger(CLI::App& app);
+Run add_mark(CLI::App& app);
 
 } // namespace numadrift::cli

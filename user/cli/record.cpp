@@ -1,30 +1,30 @@
-#include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/report_options.h"
-#include "probe/process.h"
-#include "source/live/live.h"
+#include "cli/session.h"
+#include "cli/targets.h"
 #include "trace/writer.h"
 #include "util/duration.h"
 #include "util/text.h"
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fmt/chrono.h>
 #include <fmt/core.h>
-#include <fmt/ranges.h>
+#include <unistd.h>
 
 namespace numadrift::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 struct RecordOptions {
-    std::vector<std::uint32_t> pids;
-    std::string comm;
-    std::vector<std::string> command;
+    std::shared_ptr<TargetOptions> targets = std::make_shared<TargetOptions>();
     std::string file;
+    std::string flight;
+    std::vector<std::string> triggers;
+    std::string after = "10s";
+    std::string every = "60s";
+    std::size_t keep = 10;
     std::string duration;
     std::string hooks = "auto";
     std::uint32_t ring_mib = 16;
@@ -33,98 +33,10 @@ struct RecordOptions {
     std::shared_ptr<ReportOptions> report = std::make_shared<ReportOptions>();
 };
 
-volatile std::sig_atomic_t g_stop = 0;
-
-void on_signal(int) {
-    g_stop = 1;
-}
-
-void catch_signals() {
-    struct sigaction action {};
-    action.sa_handler = on_signal; // no SA_RESTART: the pause between two looks ends at once
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
-}
-
-// The answer may take a while; Ctrl-C is again what it always is.
-void release_signals() {
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_DFL);
-}
-
-std::string default_file() {
-    const auto now = fmt::localtime(std::time(nullptr));
+std::string host_name() {
     char host[65] = "host";
     if (::gethostname(host, sizeof host - 1) != 0) host[0] = 0;
-    return fmt::format("numadrift-{}-{:%Y%m%d-%H%M%S}.ndt", host, now);
-}
-
-// Which processes, and in what words. A command is started for it, but held.
-Result<LiveOptions> choose_targets(const RecordOptions& options, std::optional<Child>& child) {
-    LiveOptions live;
-    const int ways = !options.pids.empty() + !options.comm.empty() + !options.command.empty();
-    if (ways != 1)
-        return Error{ways == 0 ? "nothing to record" : "more than one kind of target",
-                     "give one of: -p PID[,PID…], --comm GLOB, -- COMMAND ARG…", true};
-    if (!options.command.empty()) {
-        auto spawned = Child::spawn(options.command);
-        if (!spawned) return spawned.error();
-        child.emplace(*std::move(spawned));
-        live.targets = {Pid{static_cast<std::uint32_t>(child->pid())}};
-        live.how = fmt::format("{}", fmt::join(options.command, " "));
-        return live;
-    }
-    if (!options.comm.empty()) {
-        live.targets = probe::find_by_comm({}, options.comm);
-        live.comm = options.comm;
-        live.how = fmt::format("--comm {}", options.comm);
-        if (live.targets.empty())
-            return Error{fmt::format("no process is named {}", options.comm),
-                         "names are those of ps -o comm (15 bytes at most); patterns like 'post*' work"};
-        return live;
-    }
-    for (const std::uint32_t pid : options.pids) live.targets.push_back(Pid{pid});
-    live.how = fmt::format("-p {}", fmt::join(options.pids, ","));
-    return live;
-}
-
-// A line that is written over while recording, on a terminal only.
-class Progress {
-public:
-    void show(Clock::duration elapsed, const LiveProgress& now, std::uint64_t bytes) {
-        if (!is_terminal_ || Clock::now() < next_) return;
-        next_ = Clock::now() + std::chrono::milliseconds(500);
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();
-        fmt::print(stderr, "\r{:>4} s  {} threads  {} events  {}lost {}  {}   ", seconds, now.threads,
-                   count_text(now.received), now.lost > 0 ? "!" : "", count_text(now.lost), size_text(bytes));
-        std::fflush(stderr);
-        shown_ = true;
-    }
-    ~Progress() {
-        if (shown_) fmt::print(stderr, "\n");
-    }
-
-private:
-    const bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
-    Clock::time_point next_{};
-    bool shown_ = false;
-};
-
-// Until something ends it. An error of the writer ends it too, and is the answer.
-Status record(LiveSource& live, trace::Writer& writer, std::optional<Child>& child,
-              std::optional<std::chrono::nanoseconds> duration) {
-    const auto begin = Clock::now();
-    Progress progress;
-    std::vector<Event> events;
-    for (;;) {
-        const auto outcome = live.next(events);
-        if (!outcome) return outcome.error();
-        if (*outcome == Outcome::end) return writer.flush();
-        for (const Event& event : events)
-            if (auto status = writer.add(event); !status) return status;
-        if (child)
-            if (const auto end = child->ended()) fmt::print(stderr, "The command {}.\n", *end);
-        if (g_stop || !live.targets_alive() || (duration && Clock::now() - begin >= *duration)) live.stop();
-        progress.show(Clock::now() - begin, live.progress(), writer.bytes());
-    }
+    return host;
 }
 
 void say_what_is_off(const LiveSource& live) {
@@ -132,15 +44,123 @@ void say_what_is_off(const LiveSource& live) {
         if (!state.on) fmt::print(stderr, "off: {}: {}\n", state.source, state.why);
 }
 
-Result<int> run(const RecordOptions& options) {
+// "60s", "60s,256M".
+Result<flight::RingLimits> parse_flight(const std::string& text) {
+    const std::size_t comma = text.find(',');
+    const auto length = parse_duration(text.substr(0, comma));
+    if (!length) return length.error();
+    flight::RingLimits limits;
+    limits.length_ns = static_cast<std::uint64_t>(length->count());
+    if (comma == std::string::npos) return limits;
+    static const CLI::AsSizeValue kSize(false);
+    std::string size = text.substr(comma + 1);
+    if (const std::string why = kSize(size); !why.empty())
+        return Error{fmt::format("not a size: {}", text.substr(comma + 1)), "for example: --flight 60s,256M",
+                     true};
+    limits.bytes = std::strtoull(size.c_str(), nullptr, 10);
+    constexpr std::uint64_t kLeastBytes = std::uint64_t{1} << 20;
+    if (limits.bytes >= kLeastBytes) return limits;
+    return Error{"a flight recording needs 1 MiB at least", "for example: --flight 60s,256M", true};
+}
+
+Result<std::uint64_t> parse_ns(const std::string& text) {
+    const auto length = parse_duration(text);
+    if (!length) return length.error();
+    return static_cast<std::uint64_t>(length->count());
+}
+
+Result<flight::Options> flight_options(const RecordOptions& options) {
+    flight::Options flight;
+    const auto ring = parse_flight(options.flight);
+    if (!ring) return ring.error();
+    flight.ring = *ring;
+    const auto after = parse_ns(options.after);
+    if (!after) return after.error();
+    flight.after_ns = *after;
+    const auto every = parse_ns(options.every);
+    if (!every) return every.error();
+    flight.every_ns = *every;
+    flight.keep = options.keep;
+    flight.file = options.file.empty() ? fmt::format("numadrift-{}.ndt", host_name()) : options.file;
+    return flight;
+}
+
+Result<std::vector<trigger::Condition>> conditions_of(const RecordOptions& options) {
+    std::vector<trigger::Condition> conditions;
+    for (const std::string& text : options.triggers) {
+        auto condition = trigger::parse_condition(text);
+        if (!condition) return condition.error();
+        conditions.push_back(*std::move(condition));
+    }
+    if (!conditions.empty() && options.flight.empty())
+        return Error{"--trigger says when a flight recording is written, and this is none",
+                     "add --flight 60s", true};
+    return conditions;
+}
+
+// A recorder nobody can speak to records all the same.
+std::optional<control::Server> open_control() {
+    auto server = control::Server::open();
+    if (server) return std::optional(*std::move(server));
+    fmt::print(stderr, "off: control: {}\n", server.error().what);
+    return std::nullopt;
+}
+
+Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const std::string& how,
+                           Session session) {
+    auto writer = trace::Writer::create(options.file.empty()
+                                            ? fmt::format("numadrift-{}-{:%Y%m%d-%H%M%S}.ndt", host_name(),
+                                                          fmt::localtime(std::time(nullptr)))
+                                            : options.file);
+    if (!writer) return writer.error();
+    say_what_is_off(live);
+    fmt::print(stderr, "Recording {} to {}; Ctrl-C ends it.\n", printable(how), writer->path());
+    session.sink = &*writer;
+    const Status status = run(live, session);
+    // Programs are detached by now. What else there is to end may wait for a lock of the target, and
+    // must not keep the answer back.
+    release_signals();
+    auto printed = print_report(writer->path(), *options.report);
+    if (!status) return status.error();
+    return printed;
+}
+
+Result<int> record_flight(const flight::Options& options, LiveSource& live, const std::string& how,
+                          Session session, std::vector<trigger::Condition> conditions,
+                          const Thresholds& thresholds) {
+    flight::Recorder recorder(options, [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
+    trigger::Watch watch(std::move(conditions), thresholds);
+    say_what_is_off(live);
+    fmt::print(stderr, "Keeping the last {} of {} in memory; numadrift trigger, SIGUSR2{} writes it.\n",
+               duration_text(static_cast<double>(options.ring.length_ns)), printable(how),
+               watch.is_empty() ? "" : " or a condition");
+    session.sink = &recorder;
+    session.flight = &recorder;
+    session.watch = &watch;
+    const Status status = run(live, session);
+    release_signals();
+    if (!status) return status.error();
+    for (const std::string& file : recorder.files()) fmt::print("{}\n", file);
+    return 0;
+}
+
+Result<int> start(const RecordOptions& options) {
     std::optional<std::chrono::nanoseconds> duration;
     if (!options.duration.empty()) {
         const auto parsed = parse_duration(options.duration);
         if (!parsed) return parsed.error();
         duration = *parsed;
     }
+    auto conditions = conditions_of(options);
+    if (!conditions) return conditions.error();
+    std::optional<flight::Options> flight;
+    if (!options.flight.empty()) {
+        const auto parsed = flight_options(options);
+        if (!parsed) return parsed.error();
+        flight = *parsed;
+    }
     std::optional<Child> child;
-    auto chosen = choose_targets(options, child);
+    auto chosen = choose_targets(*options.targets, child);
     if (!chosen) return chosen.error();
     chosen->tracepoints_only = options.hooks == "tracepoint";
     chosen->ring_mib = options.ring_mib;
@@ -150,19 +170,15 @@ Result<int> run(const RecordOptions& options) {
     catch_signals();
     auto live = LiveSource::attach(*chosen);
     if (!live) return live.error();
-    auto writer = trace::Writer::create(options.file.empty() ? default_file() : options.file);
-    if (!writer) return writer.error();
-    say_what_is_off(**live);
-    fmt::print(stderr, "Recording {} to {}; Ctrl-C ends it.\n", printable(chosen->how), writer->path());
-    if (child) child->release();
-
-    const Status status = record(**live, *writer, child, duration);
-    // Programs are detached by now. What else there is to end may wait for a lock of the target, and
-    // must not keep the answer back.
-    release_signals();
-    auto printed = print_report(writer->path(), *options.report);
-    if (!status) return status.error();
-    return printed;
+    auto control = open_control();
+    Session session;
+    session.control = control ? &*control : nullptr;
+    session.child = child ? &*child : nullptr;
+    session.duration = duration;
+    if (flight)
+        return record_flight(*flight, **live, chosen->how, session, *std::move(conditions),
+                             options.report->thresholds);
+    return record_to_file(options, **live, chosen->how, session);
 }
 
 } // namespace
@@ -173,13 +189,27 @@ Run add_record(CLI::App& app) {
                  "  numadrift record -p 4711                 until Ctrl-C\n"
                  "  numadrift record --comm postgres -d 60s  all processes of that name, for a minute\n"
                  "  numadrift record -- ./server --port 80   from the first instruction on\n"
+                 "  numadrift record --flight 60s -p 4711 --trigger 'locality<0.7 for 5s'\n"
+                 "                                           for weeks; files when it is needed\n"
                  "Children and threads that are born while it records are followed.");
     auto options = std::make_shared<RecordOptions>();
-    verb->add_option("-p,--pid", options->pids, "Processes to record")->delimiter(',');
-    verb->add_option("--comm", options->comm, "Processes whose name matches a shell pattern");
-    verb->add_option("COMMAND", options->command, "A command to run and record, after --");
+    add_target_options(*verb, options->targets);
     verb->add_option("-o,--output", options->file, "Trace file [numadrift-HOST-YYYYmmdd-HHMMSS.ndt]");
     verb->add_option("-d,--duration", options->duration, "Stop after: 60s, 500ms, 5m [until Ctrl-C]");
+    verb->add_option("--flight", options->flight,
+                     "Keep the last 60s[,256M] in memory only; a trigger writes them to a file");
+    verb->add_option(
+            "--trigger", options->triggers,
+            "Write it when: 'locality<0.7 for 5s', 'thread away>30%', 'psi.memory>10%', "
+            "'migrations>1000/s', 'exec:COMMAND' fails, 'exec>500ms:COMMAND'; more than one may be given")
+        ->take_all()
+        ->expected(1);
+    verb->add_option("--after", options->after, "… and what follows for so long")->capture_default_str();
+    verb->add_option("--every", options->every, "Conditions write one file in that time at most")
+        ->capture_default_str();
+    verb->add_option("--keep", options->keep, "Files of windows that are kept; older ones are deleted")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     verb->add_option("--hooks", options->hooks,
                      "auto: exact sources where the kernel allows; tracepoint: leave fentry alone")
         ->check(CLI::IsMember({"auto", "tracepoint"}))
@@ -196,7 +226,7 @@ Run add_record(CLI::App& app) {
         ->check(CLI::Range(0.0, 100.0))
         ->capture_default_str();
     add_report_options(*verb, options->report);
-    return [options] { return run(*options); };
+    return [options] { return start(*options); };
 }
 
 } // namespace numadrift::cli

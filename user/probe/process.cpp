@@ -54,6 +54,17 @@ std::vector<Pid> find_by_comm(const std::string& root, const std::string& patter
     return found;
 }
 
+std::vector<Pid> find_all(const std::string& root) {
+    std::vector<Pid> found;
+    for (const std::uint32_t number : numbers_in(root + "/proc")) {
+        if (number == static_cast<std::uint32_t>(::getpid())) continue;
+        // Kernel threads have no memory of their own: no line of it.
+        const auto status = read_file(fmt::format("{}/proc/{}/status", root, number));
+        if (status && status->find("\nVmSize:") != std::string::npos) found.push_back(Pid{number});
+    }
+    return found;
+}
+
 std::vector<Tid> threads_of(const std::string& root, Pid pid) {
     std::vector<Tid> threads;
     for (const std::uint32_t number : numbers_in(fmt::format("{}/proc/{}/task", root, raw(pid))))

@@ -121,6 +121,15 @@ std::string ChunkEncoder::finish(std::uint32_t sequence) {
     return chunk;
 }
 
+void renumber(std::string& chunk, std::uint32_t sequence) {
+    std::string head;
+    put_u32(head, sequence);
+    chunk.replace(4, 4, head);
+    head.clear();
+    put_u32(head, checksum(std::string_view(chunk).substr(0, 24)));
+    chunk.replace(24, 4, head);
+}
+
 // ---- reading ----
 
 bool decode_head(std::string_view bytes, ChunkHead& head) {

@@ -66,6 +66,9 @@ struct ChunkHead {
 // The head at the start of `bytes`, if it is one: magic, CRC and bounds are right.
 bool decode_head(std::string_view bytes, ChunkHead& head);
 
+// Gives a whole chunk, head and body, another place in the sequence.
+void renumber(std::string& chunk, std::uint32_t sequence);
+
 // The inside of a chunk from its body as it is stored; false if its CRC or its compression is wrong.
 bool inflate_body(const ChunkHead& head, std::string_view body, std::string& raw);
 

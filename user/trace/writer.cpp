@@ -8,7 +8,7 @@
 namespace numadrift::trace {
 namespace {
 
-constexpr std::uint64_t kChunkAgeNs = 1'000'000'000;
+constexpr std::uint64_t kChunkAgeNs = 500'000'000;
 
 std::string hint_for(int error) {
     switch (error) {
@@ -47,6 +47,16 @@ Status Writer::add(const Event& event) {
     encoder_.add(event);
     if (encoder_.is_full() || event.time_ns >= chunk_begin_ns_ + kChunkAgeNs) return flush();
     return Done{};
+}
+
+Status Writer::pass(std::uint64_t now_ns) {
+    return encoder_.events() > 0 && now_ns >= chunk_begin_ns_ + kChunkAgeNs ? flush() : Done{};
+}
+
+Status Writer::add_chunk(std::string chunk) {
+    if (auto status = flush(); !status) return status;
+    renumber(chunk, sequence_++);
+    return put(chunk);
 }
 
 Status Writer::flush() {

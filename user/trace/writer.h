@@ -1,26 +1,32 @@
-// Writes a trace file. Events go out in chunks: when there are 32,768 or when the oldest is a second old, so
-// that a recorder that dies loses at most that. Not thread-safe.
+// Writes a trace file. Events go out in chunks: when there are 32,768 or when the oldest is half a second
+// old, so that a recorder that dies loses less than a second. Not thread-safe.
 #pragma once
 
 #include "event/event.h"
 #include "trace/codec.h"
+#include "trace/sink.h"
 #include "util/file.h"
 
 #include <memory>
 
 namespace numadrift::trace {
 
-class Writer {
+class Writer final : public Sink {
 public:
     // Creates `path` with mode 0600; an existing file is replaced, a symbolic link is not followed.
     static Result<Writer> create(const std::string& path);
 
     // After an error (disk full, …) the file ends with its last whole chunk, and every further
     // call answers the same error.
-    Status add(const Event& event);
+    Status add(const Event& event) override;
+    Status pass(std::uint64_t now_ns) override;
+    Status end() override { return flush(); }
     Status flush();
 
-    std::uint64_t bytes() const { return bytes_; }
+    // A chunk that was encoded elsewhere, after what was added so far.
+    Status add_chunk(std::string chunk);
+
+    std::uint64_t bytes() const override { return bytes_; }
     const std::string& path() const { return path_; }
 
 private:

@@ -1,5 +1,6 @@
 #include "source/live/live.h"
 
+#include "probe/cgroup.h"
 #include "probe/host.h"
 #include "probe/process.h"
 #include "probe/topology.h"
@@ -18,6 +19,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <map>
+#include <set>
 #include <tuple>
 
 namespace numadrift {
@@ -55,12 +57,16 @@ public:
           cost_(begin_ns_), governor_(budget_ns(options_.budget, topology_)) {}
 
     void mark(Pid pid);
+    bool mark_found();
     Status mark_targets();
     void announce();
 
     Result<Outcome> next(std::vector<Event>& events) override;
     void stop() override { stopping_ = true; }
-    bool targets_alive() const override { return alive_; }
+    void mark(const std::string& text) override { add(monotonic_ns(), Mark{text}); }
+    void look_soon() override { next_tasks_ns_ = pass_ns_ = 0; }
+    void wake_for(int fd) override { rings_->also_wake_for(fd); }
+    bool targets_alive() const override { return alive_ || (options_.joins_later && !are_gone_); }
     LiveProgress progress() const override { return {rings_->received(), lost_, known_.size()}; }
     const std::vector<SourceState>& sources() const override { return programs_->sources(); }
 
@@ -75,6 +81,7 @@ private:
     void add(std::uint64_t time_ns, Payload payload, std::uint32_t pid = 0, std::uint32_t tid = 0);
     void drain();
     bool take_note(Event& event);
+    void look_at_process(const nd_task_row& row);
     void look_at_open_runs(const nd_task_row& row);
     template <class Run> bool take_told(const Event& event, Run& run);
     template <class Run> void tell_open(const nd_task_row& row, std::uint64_t first_ns, Run run);
@@ -114,6 +121,8 @@ private:
     std::vector<std::uint64_t> lost_by_kind_ = std::vector<std::uint64_t>(ND_KERNEL_KINDS);
     std::uint64_t lost_ = 0;
     bool alive_ = true;
+    bool are_gone_ = false;             // those that options_.find would find
+    std::set<std::uint32_t> processes_; // that were told of
     bool stopping_ = false;
     bool finished_ = false;
     bool more_ = false;
@@ -137,16 +146,24 @@ void Live::mark(Pid pid) {
     programs_->targets()[raw(pid) % ND_MAX_PIDS] = 1;
 }
 
+// Marks what is a target and was not marked; says whether there was any.
+bool Live::mark_found() {
+    const auto found = options_.find();
+    are_gone_ = !found;
+    bool any = false;
+    for (const Pid pid : found.value_or(std::vector<Pid>())) {
+        if (programs_->targets()[raw(pid) % ND_MAX_PIDS]) continue;
+        mark(pid);
+        add(monotonic_ns(), Target{options_.how}, raw(pid));
+        any = true;
+    }
+    return any;
+}
+
 Status Live::mark_targets() {
     for (const Pid pid : options_.targets) mark(pid);
-    // Processes of that name which were born of unmarked ones meanwhile; a child of a marked one is.
-    for (bool more = !options_.comm.empty(); more;) {
-        more = false;
-        for (const Pid pid : probe::find_by_comm(options_.root, options_.comm)) {
-            if (programs_->targets()[raw(pid) % ND_MAX_PIDS]) continue;
-            mark(pid);
-            more = true;
-        }
+    // Those that were born of unmarked ones meanwhile; a child of a marked one is.
+    while (options_.find && mark_found()) {
     }
     look_at_tasks(true);
     if (known_.empty())
@@ -172,7 +189,10 @@ bool Live::take_note(Event& event) {
         known_[event.tid] = {born->comm, 0, born->cpu, event.time_ns};
     else if (std::holds_alternative<TaskGone>(event.payload)) {
         known_.erase(event.tid);
-        if (event.tid == event.pid) leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
+        if (event.tid == event.pid) {
+            leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
+            processes_.erase(event.pid);
+        }
     } else if (auto* touches = std::get_if<FirstTouch>(&event.payload)) {
         return take_told(event, *touches);
     } else if (auto* hints = std::get_if<HintFault>(&event.payload)) {
@@ -226,12 +246,19 @@ void Live::look_at_task(const nd_task_row& row, bool first) {
     known->second = {comm, row.runtime_ns, row.cpu, row.time_ns};
 }
 
+void Live::look_at_process(const nd_task_row& row) {
+    if (row.ended != 0 || !processes_.insert(row.pid).second) return;
+    if (auto cgroup = probe::cgroup_of(options_.root, Pid{row.pid}); !cgroup.empty())
+        add(row.time_ns, Process{std::move(cgroup)}, row.pid);
+}
+
 void Live::look_at_tasks(bool first) {
     alive_ = false;
     const auto rows = programs_->tasks();
     for (const nd_task_row& row : rows) {
         alive_ |= row.ended == 0;
         if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
+        look_at_process(row);
         look_at_open_runs(row);
     }
     memory_.look(monotonic_ns(), rows, order_.inbox());
@@ -326,6 +353,7 @@ void Live::finish() {
 
 void Live::look_around() {
     const std::size_t before = order_.inbox().size();
+    if (options_.joins_later) mark_found();
     look_at_tasks(false);
     count_losses(pass_begin_ns_);
     const bool is_quiet = order_.inbox().size() == before;
@@ -396,7 +424,7 @@ Status check_permitted(const probe::Host& host) {
 
 Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& options) {
     for (const Pid pid : options.targets) // by name: whoever is left when the programs are attached
-        if (auto status = probe::check_process(options.root, pid); !status && options.comm.empty())
+        if (auto status = probe::check_process(options.root, pid); !status && !options.find)
             return status.error();
     if (auto status = check_permitted(probe::read_host(options.root)); !status) return status.error();
     auto topology = probe::read_topology(options.root);

@@ -9,6 +9,7 @@
 #include "timeline/ids.h"
 #include "timeline/topology.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,9 @@ namespace numadrift {
 
 struct LiveOptions {
     std::vector<Pid> targets;
-    std::string comm;              // targets are all processes whose name matches; else empty
+    // Targets are what this finds, else those above only. Nothing: they are gone for good.
+    std::function<std::optional<std::vector<Pid>>()> find;
+    bool joins_later = false;      // it is asked again and again; the recording goes on without targets
     std::string how;               // "-p 4711", for the trace
     bool tracepoints_only = false; // --hooks tracepoint
     std::uint32_t ring_mib = 16;   // of each node's ring; a power of two
@@ -43,6 +46,15 @@ public:
 
     // Ends recording: the next calls of next() give what is left and then end. Idempotent.
     virtual void stop() = 0;
+
+    // Puts a mark into the recording, now.
+    virtual void mark(const std::string& text) = 0;
+
+    // Looks at run times with the next call of next(), not when it is time.
+    virtual void look_soon() = 0;
+
+    // next() comes back early when something new can be read from this descriptor.
+    virtual void wake_for(int fd) = 0;
 
     // False once every thread of every target has ended.
     virtual bool targets_alive() const = 0;

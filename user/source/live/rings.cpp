@@ -69,9 +69,7 @@ Result<std::unique_ptr<Rings>> Rings::create(Programs& programs, const std::vect
         if (!rings->reader_) rings->reader_ = ring_buffer__new(fd.get(), on_record, rings.get(), nullptr);
         if (!rings->reader_ || failed)
             return Error{fmt::format("cannot read the ring of node {}: {}", node, errno_text(errno)), {}};
-        epoll_event edge{};
-        edge.events = EPOLLIN | EPOLLET;
-        if (::epoll_ctl(rings->wakes_.get(), EPOLL_CTL_ADD, fd.get(), &edge) != 0)
+        if (!rings->also_wake_for(fd.get()))
             return Error{fmt::format("cannot wait for the ring of node {}: {}", node, errno_text(errno)), {}};
         rings->fds_.push_back(std::move(fd));
     }
@@ -94,6 +92,12 @@ int Rings::on_record(void* self, void* data, std::size_t bytes) {
 void Rings::wait(std::uint64_t most_ns) const {
     epoll_event woken{};
     ::epoll_wait(wakes_.get(), &woken, 1, static_cast<int>((most_ns + 999'999) / 1'000'000));
+}
+
+bool Rings::also_wake_for(int fd) const {
+    epoll_event edge{};
+    edge.events = EPOLLIN | EPOLLET;
+    return ::epoll_ctl(wakes_.get(), EPOLL_CTL_ADD, fd, &edge) == 0;
 }
 
 bool Rings::drain(std::vector<Event>& events, std::size_t most) {

@@ -28,6 +28,9 @@ public:
     // Returns when the kernel side wants the reader to come, after that time, or at a signal.
     void wait(std::uint64_t most_ns) const;
 
+    // wait() returns when something new can be read there, too.
+    bool also_wake_for(int fd) const;
+
     u64 received() const { return received_; }
 
 private:

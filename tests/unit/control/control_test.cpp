@@ -1,0 +1,67 @@
+// A recorder and who speaks to it.
+#include "control/control.h"
+
+#include "temporary.h"
+
+#include <cstdlib>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace numadrift;
+using namespace numadrift::test;
+
+TEST_CASE("what is said to a recorder reaches it, and its answer comes back") {
+    Tree place;
+    ::setenv("NUMADRIFT_RUN_DIR", (place.root() + "/run").c_str(), 1);
+    CHECK(control::recorders().empty());
+    {
+        auto server = control::Server::open();
+        REQUIRE(server);
+        CHECK(control::recorders() == std::vector<int>{::getpid()});
+        struct stat status {};
+        REQUIRE(::stat(fmt::format("{}/run/{}.sock", place.root(), ::getpid()).c_str(), &status) == 0);
+        CHECK((status.st_mode & 0777) == 0600);
+
+        std::string heard;
+        const auto ask = [&](const std::string& line) {
+            Result<std::string> answer = Error{"", ""};
+            std::thread asker([&] { answer = control::say(::getpid(), line); });
+            for (int i = 0; i < 200 && heard != line; ++i) {
+                server->pass([&heard](const std::string& text) {
+                    heard = text;
+                    return text.starts_with("bad") ? std::string("error: no") : "done: " + text;
+                });
+                ::usleep(5000);
+            }
+            asker.join();
+            return answer;
+        };
+        const auto answer = ask("mark deploy 42");
+        REQUIRE(answer);
+        CHECK(*answer == "done: mark deploy 42");
+        const auto refused = ask("bad");
+        REQUIRE(!refused);
+        CHECK(refused.error().what == "no");
+        const auto cut = ask("mark " + std::string(4090, 'x'));
+        CHECK(cut);
+    }
+    CHECK(control::recorders().empty());
+    ::unsetenv("NUMADRIFT_RUN_DIR");
+}
+
+TEST_CASE("sockets of killed recorders are swept up, and a directory of others is refused") {
+    Tree place;
+    ::setenv("NUMADRIFT_RUN_DIR", place.root().c_str(), 1);
+    place.file("/4194303.sock", "");
+    place.file("/x.sock", "");
+    CHECK(control::recorders().empty());
+    CHECK(::access((place.root() + "/4194303.sock").c_str(), F_OK) != 0);
+    CHECK(!control::say(4194303, "mark x"));
+    REQUIRE(::chmod(place.root().c_str(), 0777) == 0);
+    CHECK(!control::Server::open());
+    ::unsetenv("NUMADRIFT_RUN_DIR");
+}

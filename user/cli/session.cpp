@@ -1,0 +1,119 @@
+#include "cli/session.h"
+
+#include "util/clock.h"
+#include "util/text.h"
+
+#include <csignal>
+#include <cstdio>
+#include <fmt/core.h>
+#include <utility>
+
+namespace numadrift::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+volatile std::sig_atomic_t g_stop = 0;
+volatile std::sig_atomic_t g_trigger = 0;
+
+void on_stop(int) {
+    g_stop = 1;
+}
+
+void on_trigger(int) {
+    g_trigger = 1;
+}
+
+// A line that is written over while recording, on a terminal only.
+class Progress {
+public:
+    void show(Clock::duration elapsed, const LiveProgress& now, std::uint64_t bytes) {
+        if (!is_terminal_ || Clock::now() < next_) return;
+        next_ = Clock::now() + std::chrono::milliseconds(500);
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();
+        fmt::print(stderr, "\r{:>4} s  {} threads  {} events  {}lost {}  {}   ", seconds, now.threads,
+                   count_text(now.received), now.lost > 0 ? "!" : "", count_text(now.lost), size_text(bytes));
+        std::fflush(stderr);
+        shown_ = true;
+    }
+    ~Progress() {
+        if (shown_) fmt::print(stderr, "\n");
+    }
+
+private:
+    const bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
+    Clock::time_point next_{};
+    bool shown_ = false;
+};
+
+// "mark TEXT" and "trigger TEXT".
+std::string answer(LiveSource& live, const Session& session, const std::string& line) {
+    const std::size_t space = line.find(' ');
+    const std::string verb = line.substr(0, space);
+    const std::string text = space == std::string::npos ? "" : line.substr(space + 1);
+    if (verb == "mark" && !text.empty()) {
+        live.mark(text);
+        return "marked";
+    }
+    if (verb != "trigger") return "error: not understood: " + printable(verb);
+    if (!session.flight)
+        return "error: this recorder writes everything to its file; there is no window to write";
+    const auto file = session.flight->trigger(monotonic_ns(), text.empty() ? "asked for" : text);
+    if (!file) return "error: " + file.error().what;
+    live.mark("trigger: " + (text.empty() ? "asked for" : text));
+    return *file;
+}
+
+void look_for_triggers(LiveSource& live, const Session& session) {
+    const std::uint64_t now_ns = monotonic_ns();
+    if (session.control)
+        session.control->pass([&](const std::string& line) { return answer(live, session, line); });
+    if (std::exchange(g_trigger, 0) && session.flight && session.flight->trigger(now_ns, "SIGUSR2"))
+        live.mark("trigger: SIGUSR2");
+    // The last words of a file: what threads ran until its end.
+    if (session.flight && session.flight->until_ns() > 0 && now_ns >= session.flight->until_ns())
+        live.look_soon();
+    if (!session.watch) return;
+    if (const auto reason = session.watch->pass(now_ns); reason && session.flight->condition(now_ns, *reason))
+        live.mark("trigger: " + *reason);
+}
+
+} // namespace
+
+void catch_signals() {
+    struct sigaction action {};
+    action.sa_handler = on_stop; // no SA_RESTART: the pause between two looks ends at once
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+    action.sa_handler = on_trigger;
+    ::sigaction(SIGUSR2, &action, nullptr);
+}
+
+void release_signals() {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_DFL);
+}
+
+Status run(LiveSource& live, const Session& session) {
+    const auto begin = Clock::now();
+    Progress progress;
+    std::vector<Event> events;
+    if (session.child) session.child->release();
+    if (session.control) live.wake_for(session.control->fd());
+    for (;;) {
+        const auto outcome = live.next(events);
+        if (!outcome) return outcome.error();
+        if (*outcome == Outcome::end) return session.sink->end();
+        for (const Event& event : events) {
+            if (auto status = session.sink->add(event); !status) return status;
+            if (session.watch) session.watch->add(event);
+        }
+        if (auto status = session.sink->pass(monotonic_ns()); !status) return status;
+        if (session.child)
+            if (const auto end = session.child->ended()) fmt::print(stderr, "The command {}.\n", *end);
+        look_for_triggers(live, session);
+        const bool is_over = session.duration && Clock::now() - begin >= *session.duration;
+        if (g_stop || !live.targets_alive() || is_over) live.stop();
+        progress.show(Clock::now() - begin, live.progress(), session.sink->bytes());
+    }
+}
+
+} // namespace numadrift::cli

@@ -1,0 +1,124 @@
+#include "flight/recorder.h"
+
+#include "util/text.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <filesystem>
+#include <fmt/chrono.h>
+#include <fmt/core.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace numadrift::flight {
+namespace {
+
+constexpr std::uint64_t kReserveBytes = std::uint64_t{64} << 20; // of free space that is never used
+constexpr std::uint64_t kSettleNs = 200'000'000; // after its end, for what is still on the way
+constexpr double kReserveShare = 0.01;           // … and of the file system
+
+} // namespace
+
+std::string Recorder::name_of_file() const {
+    std::string stem = options_.file;
+    if (stem.ends_with(".ndt")) stem.resize(stem.size() - 4);
+    const std::string base = fmt::format("{}-{:%Y%m%d-%H%M%S}", stem, fmt::localtime(std::time(nullptr)));
+    std::string name = base + ".ndt";
+    for (int i = 2; ::access(name.c_str(), F_OK) == 0; ++i) name = fmt::format("{}-{}.ndt", base, i);
+    return name;
+}
+
+Status Recorder::check_space(const std::string& directory) const {
+    struct statvfs space {};
+    if (::statvfs(directory.c_str(), &space) != 0) return Done{}; // creating the file tells what is wrong
+    const auto free_bytes = static_cast<double>(space.f_bavail) * static_cast<double>(space.f_frsize);
+    const auto all_bytes = static_cast<double>(space.f_blocks) * static_cast<double>(space.f_frsize);
+    const double kept = std::max(static_cast<double>(kReserveBytes), kReserveShare * all_bytes);
+    // As much may follow as is held, and what is carried.
+    const double needed = 2 * static_cast<double>(ring_.bytes()) + 16e6;
+    if (free_bytes >= kept + needed) return Done{};
+    return Error{fmt::format("no window is written to {}: {} are free there, and {} are left alone",
+                             directory, size_text(static_cast<std::uint64_t>(free_bytes)),
+                             size_text(static_cast<std::uint64_t>(kept))),
+                 "free some space, or record with -o FILE on another file system"};
+}
+
+Result<std::string> Recorder::begin_file(std::uint64_t now_ns) {
+    const std::string name = name_of_file();
+    const auto directory = std::filesystem::path(name).parent_path();
+    if (auto status = check_space(directory.empty() ? "." : directory.string()); !status)
+        return status.error();
+    auto writer = trace::Writer::create(name);
+    if (!writer) return writer.error();
+    writer_.emplace(*std::move(writer));
+    if (auto status = ring_.write(*writer_); !status) {
+        ::unlink(name.c_str()); // half a window would be all that fits
+        writer_.reset();
+        return status.error();
+    }
+    until_ns_ = now_ns + options_.after_ns;
+    files_.push_back(name);
+    while (files_.size() > std::max<std::size_t>(options_.keep, 1)) {
+        ::unlink(files_.front().c_str());
+        files_.erase(files_.begin());
+    }
+    return name;
+}
+
+Result<std::string> Recorder::trigger(std::uint64_t now_ns, const std::string& reason) {
+    if (writer_) {
+        until_ns_ = std::max(until_ns_, now_ns + options_.after_ns);
+        return writer_->path();
+    }
+    auto name = begin_file(now_ns);
+    if (!name) {
+        say_(fmt::format("{}: {}", printable(reason), name.error().what));
+        return name;
+    }
+    reason_ = reason;
+    say_(fmt::format("{}: writing {}", printable(reason), *name));
+    return name;
+}
+
+bool Recorder::condition(std::uint64_t now_ns, const std::string& reason) {
+    if (writer_ || now_ns < next_condition_ns_) return false;
+    next_condition_ns_ = now_ns + options_.every_ns;
+    return bool(trigger(now_ns, reason)); // if not, it has said what went wrong
+}
+
+void Recorder::give_up_file(const Error& error) {
+    say_(fmt::format("{} ends early: {}", writer_->path(), error.what));
+    writer_.reset();
+}
+
+void Recorder::end_file(const std::string& why) {
+    auto status = writer_->add({last_event_ns_, 0, 0, WindowEnd{why}});
+    if (status) status = writer_->flush();
+    if (!status) return give_up_file(status.error());
+    say_(fmt::format("done: {} ({})", writer_->path(), size_text(writer_->bytes())));
+    writer_.reset();
+}
+
+Status Recorder::add(const Event& event) {
+    last_event_ns_ = std::max(last_event_ns_, event.time_ns);
+    ring_.add(event);
+    if (!writer_) return Done{};
+    if (auto status = writer_->add(event); !status) give_up_file(status.error());
+    return Done{};
+}
+
+Status Recorder::pass(std::uint64_t now_ns) {
+    ring_.pass(now_ns);
+    if (!writer_) return Done{};
+    if (now_ns >= until_ns_ + kSettleNs) end_file("trigger: " + reason_);
+    else if (auto status = writer_->pass(now_ns); !status) give_up_file(status.error());
+    return Done{};
+}
+
+Status Recorder::end() {
+    if (writer_) end_file("the recorder ended after the trigger: " + reason_);
+    return Done{};
+}
+
+} // namespace numadrift::flight
