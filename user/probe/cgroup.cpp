@@ -3,7 +3,6 @@
 #include "util/file.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -19,13 +18,24 @@ constexpr std::string_view kMount = "/sys/fs/cgroup";
 constexpr std::size_t kIdDigits = 12; // of a container, as docker and crictl print it
 constexpr int kMostDepth = 32;
 
-// Where hierarchies may be mounted: version 2 alone, beside version 1, and controllers of version 1.
-constexpr std::array<std::string_view, 6> kHierarchies = {"",        "/unified", "/systemd",
-                                                          "/memory", "/cpuset",  "/cpu,cpuacct"};
-
 bool is_directory(const std::string& path) {
     std::error_code error;
     return fs::is_directory(path, error);
+}
+
+// Where hierarchies are mounted: version 2 alone, or each controller of version 1 (and version 2 beside them,
+// as "unified") in a directory of its own.
+std::vector<std::string> hierarchies(const std::string& root) {
+    const std::string mount = root + std::string(kMount);
+    std::error_code error;
+    if (fs::exists(mount + "/cgroup.controllers", error)) return {mount};
+    std::vector<std::string> found;
+    for (fs::directory_iterator at(mount, error), end; !error && at != end; at.increment(error)) {
+        std::error_code ignored; // "cpu" may be a link to "cpu,cpuacct"
+        if (at->is_directory(ignored) && !at->is_symlink(ignored)) found.push_back(at->path().string());
+    }
+    std::sort(found.begin(), found.end());
+    return found;
 }
 
 // Calls visit(directory) for a directory and all below it.
@@ -117,8 +127,8 @@ Result<std::string> cgroup_directory(const std::string& root, const std::string&
     const std::string mount = root + std::string(kMount);
     if (path.starts_with(mount) && is_directory(path)) return path;
     const std::string inside = path.starts_with('/') ? path : "/" + path;
-    for (const std::string_view hierarchy : kHierarchies) {
-        std::string directory = fmt::format("{}{}{}", mount, hierarchy, inside);
+    for (const std::string& hierarchy : hierarchies(root)) {
+        std::string directory = hierarchy + inside;
         if (inside != "/" && is_directory(directory)) return directory;
     }
     if (inside == "/") return Error{"the root cgroup is the whole host", "give -a for the whole host", true};
@@ -131,10 +141,8 @@ Result<std::string> container_directory(const std::string& root, const std::stri
     if (id.empty()) return Error{"no container is named", "give its id or its name", true};
     std::vector<std::string> found;
     std::vector<std::string> ids;
-    for (const std::string_view hierarchy : kHierarchies) {
-        const std::string mount = fmt::format("{}{}{}", root, kMount, hierarchy);
-        if (!is_directory(mount)) continue;
-        for_each_below(mount, [&](const std::string& directory) {
+    for (const std::string& hierarchy : hierarchies(root)) {
+        for_each_below(hierarchy, [&](const std::string& directory) {
             CgroupName name;
             read_part(fs::path(directory).filename().string(), name);
             if (!name.container.starts_with(id)) return;

@@ -47,6 +47,7 @@ TEST_CASE("a process' cgroup is that of version 2, or the deepest of version 1")
 
 TEST_CASE("processes of a cgroup are those below it, too") {
     Tree tree;
+    tree.file("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
     tree.file("/sys/fs/cgroup/app/cgroup.procs", "10\n");
     tree.file("/sys/fs/cgroup/app/workers/cgroup.procs", "12\n11\n0\n");
     tree.file("/sys/fs/cgroup/app/workers/deep/cgroup.procs", "10\n13\n");
