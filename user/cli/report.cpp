@@ -4,9 +4,9 @@
 #include "report/text.h"
 #include "source/ahead.h"
 #include "source/file.h"
+#include "util/file.h"
 
-#include <cerrno>
-#include <cstdio>
+#include <algorithm>
 #include <fmt/core.h>
 
 namespace numadrift::cli {
@@ -47,6 +47,16 @@ void add_window_options(CLI::App& verb, const std::shared_ptr<WindowBounds>& bou
     add("--to", &WindowBounds::to, "Only up to there");
 }
 
+void add_group_option(CLI::App& verb, GroupBy& by) {
+    static const std::map<std::string, GroupBy> kNames = {{"thread", GroupBy::thread},
+                                                          {"name", GroupBy::name},
+                                                          {"process", GroupBy::process},
+                                                          {"cgroup", GroupBy::cgroup}};
+    verb.add_option("--group-by", by, "thread, name (worker-12 is worker-*), process or cgroup")
+        ->transform(CLI::CheckedTransformer(kNames))
+        ->option_text("WHAT");
+}
+
 Result<std::unique_ptr<Source>> open_trace(const std::string& file, const WindowBounds& window) {
     auto opened = FileSource::open(file);
     if (!opened) return opened.error();
@@ -55,14 +65,32 @@ Result<std::unique_ptr<Source>> open_trace(const std::string& file, const Window
     return std::unique_ptr<Source>(std::make_unique<AheadSource>(std::move(source)));
 }
 
+namespace {
+
+// The threads asked for are told one by one; the sums stay those of all.
+Status keep_threads(Report& report, const std::vector<std::uint32_t>& tids) {
+    if (tids.empty()) return Done{};
+    for (const std::uint32_t tid : tids)
+        if (std::ranges::none_of(report.threads, [tid](const auto& one) { return raw(one.tid) == tid; }))
+            return Error{fmt::format("thread {} is not in this trace", tid),
+                         "report without --thread names those that are"};
+    std::erase_if(report.threads, [&tids](const ThreadReport& thread) {
+        return std::ranges::find(tids, raw(thread.tid)) == tids.end();
+    });
+    return Done{};
+}
+
+} // namespace
+
 Result<int> print_report(const std::string& file, const ReportOptions& options) {
     auto source = open_trace(file, options.window);
     if (!source) return source.error();
-    const auto report = make_report(**source, options.thresholds);
+    auto report = make_report(**source, options.thresholds);
     if (!report) return report.error();
-    const std::string text = options.json ? render_json(*report) : render_text(*report, {options.top, file});
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-        return Error{fmt::format("cannot write to stdout: {}", errno_text(errno)), {}};
+    if (auto status = keep_threads(*report, options.tids); !status) return status.error();
+    const std::string text = options.json ? render_json(*report, options.group_by)
+                                          : render_text(*report, {options.top, file, options.group_by});
+    if (auto status = print_out(text); !status) return status.error();
     return options.check && report->drifted > 0 ? kExitDrifted : 0;
 }
 
@@ -77,11 +105,15 @@ Run add_report(CLI::App& app) {
     auto file = std::make_shared<std::string>();
     auto options = std::make_shared<ReportOptions>();
     verb->add_option("FILE", *file, "Trace, as written by record")->required();
+    auto by = std::make_shared<GroupBy>(GroupBy::thread);
+    add_group_option(*verb, *by);
+    verb->add_option("--thread", options->tids, "Only these threads, by id")->delimiter(',');
     auto window = std::make_shared<WindowBounds>();
     add_report_options(*verb, options);
     add_window_options(*verb, window);
-    return [file, options, window] {
+    return [file, options, window, by, verb] {
         options->window = *window;
+        if (verb->count("--group-by") > 0) options->group_by = *by;
         return print_report(*file, *options);
     };
 }

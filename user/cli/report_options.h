@@ -1,7 +1,7 @@
 // Options and output that `report` and `record` (which ends with a report) share.
 #pragma once
 
-#include "report/report.h"
+#include "report/groups.h"
 #include "window/window.h"
 
 #include <CLI/CLI.hpp>
@@ -16,6 +16,8 @@ struct ReportOptions {
     std::size_t top = 10;
     Thresholds thresholds;
     WindowBounds window;
+    std::optional<GroupBy> group_by; // a table of groups, too
+    std::vector<std::uint32_t> tids; // these threads only; none: all
 };
 
 // Of all verbs that end with a report.
@@ -23,6 +25,9 @@ void add_report_options(CLI::App& verb, const std::shared_ptr<ReportOptions>& op
 
 // --from and --to, of verbs that read a trace.
 void add_window_options(CLI::App& verb, const std::shared_ptr<WindowBounds>& bounds);
+
+// --group-by.
+void add_group_option(CLI::App& verb, GroupBy& by);
 
 // The trace, or a window of it, read ahead in a thread of its own.
 Result<std::unique_ptr<Source>> open_trace(const std::string& file, const WindowBounds& window);

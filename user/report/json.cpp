@@ -201,6 +201,26 @@ Json thread_json(const ThreadReport& thread) {
         {"told_in_windows_of_ns", thread.window_ns}};
 }
 
+Json groups_json(const Report& report, GroupBy by) {
+    Json groups = Json::array();
+    for (const Group& group : group_threads(report, by)) {
+        Json verdicts = Json::object();
+        for (const auto& [verdict, count] : group.verdicts)
+            verdicts[std::string(verdict_name(verdict))] = count;
+        const auto locality = group.locality();
+        groups.push_back(
+            {{"key", group.key},
+             {"threads", group.threads.size()},
+             {"verdicts", verdicts},
+             {"cpu_ns", by_node(group.cpu_ns)},
+             {"memory", by_node(group.memory)},
+             {"locality", locality ? Json(rounded(*locality)) : Json(nullptr)},
+             {"remote_cpu_ns", locality ? Json(std::llround(group.remote_cpu_ns)) : Json(nullptr)},
+             {"away_cpu_ns", group.away_cpu_ns}});
+    }
+    return {{"by", group_by_name(by)}, {"of", groups}};
+}
+
 Json memory_json(const Report& report) {
     Json moved = Json::array();
     for (const auto& move : report.page_moves)
@@ -232,7 +252,7 @@ Json thresholds_json(const Thresholds& limits) {
 
 } // namespace
 
-std::string render_json(const Report& report) {
+std::string render_json(const Report& report, std::optional<GroupBy> group_by) {
     Json threads = Json::array();
     for (const auto& thread : report.threads) threads.push_back(thread_json(thread));
     Json advice = Json::array();
@@ -250,15 +270,16 @@ std::string render_json(const Report& report) {
                  {"remote_cpu_ns", report.remote_cpu_ns},
                  {"locality", report.locality ? Json(rounded(*report.locality)) : Json(nullptr)},
                  {"text", report.summary}};
-    const Json document{{"schema", "numadrift.report/1"},
-                        {"trace", trace_json(report)},
-                        {"topology", topology_json(report)},
-                        {"overhead", overhead_json(report)},
-                        {"thresholds", thresholds_json(report.thresholds)},
-                        {"summary", summary},
-                        {"threads", threads},
-                        {"memory", memory_json(report)},
-                        {"advice", advice}};
+    Json document{{"schema", "numadrift.report/1"},
+                  {"trace", trace_json(report)},
+                  {"topology", topology_json(report)},
+                  {"overhead", overhead_json(report)},
+                  {"thresholds", thresholds_json(report.thresholds)},
+                  {"summary", summary},
+                  {"threads", threads},
+                  {"memory", memory_json(report)},
+                  {"advice", advice}};
+    if (group_by) document["groups"] = groups_json(report, *group_by);
     return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -1,14 +1,15 @@
 // The report as JSON, schema numadrift.report/1: keys are a contract, more may be added.
 #pragma once
 
-#include "report/report.h"
+#include "report/groups.h"
 
+#include <optional>
 #include <string>
 
 namespace numadrift {
 
 // Indented by two, keys in a fixed order, a newline at the end. Names with bytes that are no
-// UTF-8 have them replaced.
-std::string render_json(const Report& report);
+// UTF-8 have them replaced. group_by: adds the key "groups".
+std::string render_json(const Report& report, std::optional<GroupBy> group_by = {});
 
 } // namespace numadrift

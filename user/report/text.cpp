@@ -1,5 +1,6 @@
 #include "report/text.h"
 
+#include "report/lines.h"
 #include "report/residency.h"
 #include "util/text.h"
 
@@ -12,37 +13,6 @@ namespace numadrift {
 namespace {
 
 constexpr std::size_t kStripColumns = 60;
-constexpr std::size_t kWidth = 80;
-
-class Writer {
-public:
-    template <class... Args> void line(fmt::format_string<Args...> format, Args&&... args) {
-        fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
-        text_ += '\n';
-    }
-    void blank() { text_ += '\n'; }
-
-    // Words broken at 80 columns, further lines indented.
-    void wrapped(const std::string& words, std::size_t indent) {
-        std::string line;
-        std::size_t at = 0;
-        while (at < words.size()) {
-            std::size_t end = words.find(' ', at);
-            if (end == std::string::npos) end = words.size();
-            const auto word = words.substr(at, end - at);
-            if (!line.empty() && line.size() + 1 + word.size() > kWidth) {
-                text_ += line + '\n';
-                line = std::string(indent, ' ') + word;
-            } else line += (at == 0 ? "" : " ") + word;
-            at = end + 1;
-        }
-        text_ += line + '\n';
-    }
-    std::string take() { return std::move(text_); }
-
-private:
-    std::string text_;
-};
 
 std::string node_text(Node node) {
     return node == kNoNode ? std::string("node ?") : fmt::format("node {}", raw(node));
@@ -120,7 +90,7 @@ std::string by_text(const AwayInterval& interval) {
     return text;
 }
 
-void write_heading(const Report& report, const TextOptions& options, Writer& out) {
+void write_heading(const Report& report, const TextOptions& options, Lines& out) {
     out.wrapped(report.summary, 0);
     if (report.locality && report.topology.nodes_with_memory() > 1)
         out.line("Remote: {} of {} CPU time; locality {}.",
@@ -139,7 +109,7 @@ void write_heading(const Report& report, const TextOptions& options, Writer& out
 }
 
 // Where the budget made the recorder look in slices of time.
-void write_rates(const Report& report, Writer& out) {
+void write_rates(const Report& report, Lines& out) {
     std::map<std::uint32_t, std::pair<std::uint32_t, double>> worst; // by kind: one in, for how long
     for (const RateRecord& rate : report.rates) {
         auto& [one_in, ns] = worst[rate.event];
@@ -155,7 +125,7 @@ void write_rates(const Report& report, Writer& out) {
                 9);
 }
 
-void write_completeness(const Report& report, Writer& out) {
+void write_completeness(const Report& report, Lines& out) {
     if (report.complete) out.line("Complete: nothing was lost.");
     if (!report.finished)
         out.wrapped("INCOMPLETE: the recorder did not finish this trace; the end is missing.", 12);
@@ -195,7 +165,7 @@ void write_completeness(const Report& report, Writer& out) {
     for (const auto& reason : reasons) out.wrapped("because: " + printable(reason), 9);
 }
 
-void write_thread(const ThreadReport& thread, Writer& out) {
+void write_thread(const ThreadReport& thread, Lines& out) {
     const Locality& locality = thread.locality;
     out.line("{}  {} ({})", printable(thread.comm), raw(thread.tid), verdict_name(thread.verdict));
     if (locality.home) {
@@ -227,12 +197,28 @@ void write_thread(const ThreadReport& thread, Writer& out) {
         out.line("    … and {} more such intervals", all - kMostIntervals);
 }
 
+void write_groups(const Report& report, GroupBy by, Lines& out) {
+    constexpr std::size_t kMostGroups = 20;
+    out.blank();
+    out.line("{:<30} {:>7} {:>8} {:>9} {:>9} {:>9}", fmt::format("By {}", group_by_name(by)), "threads",
+             "migrated", "CPU", "remote", "locality");
+    const auto groups = group_threads(report, by);
+    for (std::size_t i = 0; i < std::min(groups.size(), kMostGroups); ++i) {
+        const Group& group = groups[i];
+        const auto locality = group.locality();
+        out.line("{:<30.30} {:>7} {:>8} {:>9} {:>9} {:>9}", printable(group.key), group.threads.size(),
+                 group.migrated, duration_text(static_cast<double>(group.total_cpu_ns)),
+                 duration_text(group.remote_cpu_ns), locality ? share_text(*locality) : "unknown");
+    }
+    if (groups.size() > kMostGroups) out.line("… and {} more: --json", groups.size() - kMostGroups);
+}
+
 bool tells_trouble(const ThreadReport& thread) {
     return migrated_away(thread.verdict) || thread.verdict == Verdict::misplaced ||
            thread.verdict == Verdict::deserted;
 }
 
-void write_threads(const Report& report, const TextOptions& options, Writer& out) {
+void write_threads(const Report& report, const TextOptions& options, Lines& out) {
     std::size_t told = 0;
     std::map<std::string, std::pair<std::size_t, double>> rest;
     for (const auto& thread : report.threads) {
@@ -254,7 +240,7 @@ void write_threads(const Report& report, const TextOptions& options, Writer& out
 }
 
 // The moments somebody marked, above the strips and by name.
-void write_marks(const Report& report, Writer& out) {
+void write_marks(const Report& report, Lines& out) {
     constexpr std::size_t kMostMarks = 10;
     if (report.marks.empty()) return;
     std::string row(kStripColumns, ' ');
@@ -268,7 +254,7 @@ void write_marks(const Report& report, Writer& out) {
         out.line("{:>18} … and {} more: --json", "", report.marks.size() - kMostMarks);
 }
 
-void write_strips(const Report& report, const TextOptions& options, Writer& out) {
+void write_strips(const Report& report, const TextOptions& options, Lines& out) {
     out.blank();
     out.line("{:<19}+0s{:>{}}", "Timeline", time_text(report.duration_ns), kStripColumns - 3);
     write_marks(report, out);
@@ -288,7 +274,7 @@ void write_strips(const Report& report, const TextOptions& options, Writer& out)
         out.line("{:>19}not shown: {} {}", "", count, verdict_name(verdict));
 }
 
-void write_counts(const Report& report, Writer& out) {
+void write_counts(const Report& report, Lines& out) {
     std::map<Verdict, std::size_t> verdicts;
     for (const auto& thread : report.threads) ++verdicts[thread.verdict];
     std::string words;
@@ -333,7 +319,7 @@ void write_counts(const Report& report, Writer& out) {
 }
 
 // Where the memory of the processes was, at the last survey.
-void write_residency(const Report& report, Writer& out) {
+void write_residency(const Report& report, Lines& out) {
     constexpr std::size_t kMostProcesses = 3;
     if (report.topology.nodes_with_memory() < 2) return;
     std::size_t told = 0;
@@ -347,7 +333,7 @@ void write_residency(const Report& report, Writer& out) {
         out.line("  … and of {} more processes: --json", report.residency.size() - kMostProcesses);
 }
 
-void write_advice(const Report& report, Writer& out) {
+void write_advice(const Report& report, Lines& out) {
     if (report.advice.empty()) return;
     out.blank();
     out.line("What to do");
@@ -366,9 +352,10 @@ void write_advice(const Report& report, Writer& out) {
 } // namespace
 
 std::string render_text(const Report& report, const TextOptions& options) {
-    Writer out;
+    Lines out;
     write_heading(report, options, out);
     write_completeness(report, out);
+    if (options.group_by) write_groups(report, *options.group_by, out);
     write_threads(report, options, out);
     if (!report.threads.empty() && report.duration_ns > 0) write_strips(report, options, out);
     out.blank();

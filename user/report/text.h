@@ -1,15 +1,17 @@
 // The report for a person at a terminal: at most 80 columns where names allow, no colour needed.
 #pragma once
 
-#include "report/report.h"
+#include "report/groups.h"
 
+#include <optional>
 #include <string>
 
 namespace numadrift {
 
 struct TextOptions {
-    std::size_t most_threads = 10; // told one by one; the rest is summed up by name
-    std::string file;              // of the trace, for the first lines; may be empty
+    std::size_t most_threads = 10;   // told one by one; the rest is summed up by name
+    std::string file;                // of the trace, for the first lines; may be empty
+    std::optional<GroupBy> group_by; // a table of groups, before the threads
 };
 
 std::string render_text(const Report& report, const TextOptions& options);

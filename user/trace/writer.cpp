@@ -49,8 +49,10 @@ Status Writer::add(const Event& event) {
     return Done{};
 }
 
+// What a reader must know first is written as soon as it is there.
 Status Writer::pass(std::uint64_t now_ns) {
-    return encoder_.events() > 0 && now_ns >= chunk_begin_ns_ + kChunkAgeNs ? flush() : Done{};
+    const bool is_due = sequence_ == 0 || now_ns >= chunk_begin_ns_ + kChunkAgeNs;
+    return is_due ? flush() : Done{};
 }
 
 Status Writer::add_chunk(std::string chunk) {

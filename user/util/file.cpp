@@ -1,6 +1,7 @@
 #include "util/file.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <system_error>
@@ -27,6 +28,12 @@ Result<std::string> read_file(const std::string& path) {
 std::string read_line(const std::string& path) {
     const auto text = read_file(path);
     return text ? text->substr(0, text->find('\n')) : std::string();
+}
+
+Status print_out(const std::string& text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+        return Done{};
+    return Error{fmt::format("cannot write to stdout: {}", errno_text(errno)), {}};
 }
 
 int write_all(int fd, std::string_view bytes) {

@@ -43,6 +43,9 @@ Result<std::string> read_file(const std::string& path);
 // Like read_file without the final newline; empty where the file cannot be read.
 std::string read_line(const std::string& path);
 
+// Prints a result. Error: stdout is closed, full, …
+Status print_out(const std::string& text);
+
 // Writes all of it, going on after short writes and EINTR. Returns 0 or an errno value.
 int write_all(int fd, std::string_view bytes);
 
