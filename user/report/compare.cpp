@@ -1,5 +1,6 @@
 #include "report/compare.h"
 
+#include "probe/counters.h"
 #include "util/lists.h"
 #include "util/policy.h"
 #include "util/text.h"
@@ -137,6 +138,11 @@ bool ran_enough(const Group& group, const Report& report) {
            kLeastCpuShare * static_cast<double>(report.duration_ns);
 }
 
+// Of most of what it ran.
+bool is_known(const Group& group) {
+    return group.profiled_cpu_ns > 0 && 2 * group.profiled_cpu_ns >= group.total_cpu_ns;
+}
+
 GroupChange change_of(const std::string& key, const Group* a, const Group* b, const Report& report_a,
                       const Report& report_b) {
     GroupChange change{key, side_of(a), side_of(b), 0, 0, Change::none, {}};
@@ -147,7 +153,7 @@ GroupChange change_of(const std::string& key, const Group* a, const Group* b, co
         return change;
     }
     if (!ran_enough(*a, report_a) && !ran_enough(*b, report_b)) return change;
-    if (!change.a.locality || !change.b.locality) {
+    if (!is_known(*a) || !is_known(*b)) {
         change.change = Change::unknown;
         return change;
     }
@@ -216,7 +222,7 @@ std::vector<RateChange> rate_changes(const Report& a, const Report& b) {
         if (found == report.counters.end() || found->second.last_ns <= found->second.first_ns)
             return std::nullopt;
         const CounterRecord& record = found->second;
-        if (record.last < record.first || key.second.ends_with("_bytes")) return std::nullopt; // a level
+        if (record.last < record.first || probe::is_level(key.second)) return std::nullopt;
         return static_cast<double>(record.last - record.first) /
                (static_cast<double>(record.last_ns - record.first_ns) / 1e9);
     };

@@ -1,5 +1,6 @@
 #include "report/json.h"
 
+#include "probe/counters.h"
 #include "report/residency.h"
 #include "util/policy.h"
 
@@ -244,6 +245,24 @@ Json memory_json(const Report& report) {
     return {{"moved", moved}, {"residency", residency}};
 }
 
+// per_s: null for what is a level, or was seen once only.
+Json counters_json(const Report& report) {
+    Json counters = Json::array();
+    for (const auto& [key, record] : report.counters) {
+        const bool grows =
+            !probe::is_level(key.second) && record.last >= record.first && record.last_ns > record.first_ns;
+        const double seconds = static_cast<double>(record.last_ns - record.first_ns) / 1e9;
+        counters.push_back(
+            {{"node", node_or_null(key.first)},
+             {"name", key.second},
+             {"first", record.first},
+             {"last", record.last},
+             {"per_s", grows ? Json(rounded(static_cast<double>(record.last - record.first) / seconds))
+                             : Json(nullptr)}});
+    }
+    return counters;
+}
+
 Json thresholds_json(const Thresholds& limits) {
     return {{"home_share", rounded(limits.home_share)},  {"away_share", rounded(limits.away_share)},
             {"drift_cpu_share", limits.drift_cpu_share}, {"drift_cpu_ns", limits.drift_cpu_ns},
@@ -278,6 +297,7 @@ std::string render_json(const Report& report, std::optional<GroupBy> group_by) {
                   {"summary", summary},
                   {"threads", threads},
                   {"memory", memory_json(report)},
+                  {"counters", counters_json(report)},
                   {"advice", advice}};
     if (group_by) document["groups"] = groups_json(report, *group_by);
     return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -1,6 +1,6 @@
 // drifter: a process whose threads really drift, and what is true about it.
 //
-//   drifter make SEED [KIND] --nodes N --cpus N [--balancing] [--old-memory]   prints a scenario
+//   drifter make SEED [KIND] --nodes N --cpus N [--balancing] [--old-memory] [--calm]   prints a scenario
 //   drifter run SCENARIO TRUTH --nodes N --cpus N               runs it: "ready PID", SIGUSR1, work
 //   drifter moved TRUTH                                         names the threads it moved
 //   drifter check TRUTH REPORT [LOG]                            holds a report against the truth
@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
     std::string kernel_log;
     drifter::Machine machine;
     bool old_memory = false;
+    bool calm = false;
     int pid = 0;
     int to_node = 0;
     auto* make = app.add_subcommand("make");
@@ -48,6 +49,7 @@ int main(int argc, char** argv) {
     make->add_option("KIND", kind);
     make->add_flag("--balancing", machine.balancing);
     make->add_flag("--old-memory", old_memory);
+    make->add_flag("--calm", calm, "the same, but nothing is moved");
     auto* run = app.add_subcommand("run");
     run->add_option("SCENARIO", first)->required();
     run->add_option("TRUTH", second)->required();
@@ -67,8 +69,10 @@ int main(int argc, char** argv) {
     CLI11_PARSE(app, argc, argv);
     try {
         if (*make) {
-            const nlohmann::json scenario = drifter::make_scenario(seed, kind, machine, old_memory);
-            std::cout << scenario.dump(1) << "\n";
+            auto scenario = drifter::make_scenario(seed, kind, machine, old_memory);
+            for (auto& worker : scenario.workers)
+                if (calm) worker.moves.clear(), worker.memory_moves.clear();
+            std::cout << nlohmann::json(scenario).dump(1) << "\n";
         } else if (*run) {
             const auto scenario = nlohmann::json::parse(read_text(first)).get<drifter::Scenario>();
             const nlohmann::json truth = drifter::run_scenario(scenario, machine);

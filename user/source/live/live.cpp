@@ -5,6 +5,7 @@
 #include "probe/process.h"
 #include "probe/topology.h"
 #include "source/live/governor.h"
+#include "source/live/host_watch.h"
 #include "source/live/memory_watch.h"
 #include "source/live/own_cost.h"
 #include "source/live/programs.h"
@@ -53,8 +54,8 @@ public:
     Live(LiveOptions options, Topology topology, std::unique_ptr<live::Programs> programs,
          std::unique_ptr<live::Rings> rings)
         : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
-          rings_(std::move(rings)), memory_(*programs_, options_.root), begin_ns_(monotonic_ns()),
-          cost_(begin_ns_), governor_(budget_ns(options_.budget, topology_)) {}
+          rings_(std::move(rings)), memory_(*programs_, options_.root), host_(options_.root, topology_),
+          begin_ns_(monotonic_ns()), cost_(begin_ns_), governor_(budget_ns(options_.budget, topology_)) {}
 
     void mark(Pid pid);
     bool mark_found();
@@ -102,6 +103,7 @@ private:
     std::unique_ptr<live::Programs> programs_;
     std::unique_ptr<live::Rings> rings_;
     live::MemoryWatch memory_;
+    live::HostWatch host_;
     Orderer order_;
     std::uint64_t begin_ns_;
     live::OwnCost cost_;
@@ -342,6 +344,7 @@ void Live::finish() {
     count_losses(before_ns); // before the run times below, which they make uncertain
     look_at_tasks(false);
     const std::uint64_t now_ns = monotonic_ns();
+    host_.finish(now_ns, order_.inbox());
     tell_cost(now_ns);
     std::uint64_t emitted = 0;
     const auto counts = programs_->counts();
@@ -359,6 +362,7 @@ void Live::look_around() {
     const bool is_quiet = order_.inbox().size() == before;
     task_period_ns_ = is_quiet ? std::min(2 * task_period_ns_, kLongestTaskPeriodNs) : kTaskPeriodNs;
     tell_cost(pass_begin_ns_);
+    host_.look(pass_begin_ns_, is_quiet, order_.inbox());
     next_tasks_ns_ = pass_begin_ns_ + task_period_ns_;
 }
 
