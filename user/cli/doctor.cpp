@@ -21,6 +21,9 @@ struct Finding {
 };
 
 Finding privileges(const probe::Host& host) {
+    if (host.missing_capabilities.empty() && !host.wanted_capabilities.empty())
+        return {"privileges", "limited",
+                fmt::format("missing {}", fmt::join(host.wanted_capabilities, "; "))};
     if (host.missing_capabilities.empty()) return {"privileges", "ok", "BPF programs may be loaded"};
     return {"privileges", "no",
             fmt::format("{} missing: run as root or grant it", fmt::join(host.missing_capabilities, ", "))};

@@ -4,12 +4,15 @@
 #include "cli/targets.h"
 #include "trace/writer.h"
 #include "util/duration.h"
+#include "util/privileges.h"
 #include "util/text.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <unistd.h>
@@ -166,6 +169,10 @@ Result<int> start(const RecordOptions& options) {
     chosen->ring_mib = options.ring_mib;
     chosen->sample_hz = options.sample_hz;
     chosen->budget = options.budget_percent / 100;
+
+    const auto directory = std::filesystem::path(options.file).parent_path().string();
+    chosen->keeps_override = !may_write_without_override(directory.empty() ? "." : directory);
+    chosen->executes = std::ranges::any_of(*conditions, [](const auto& one) { return !one.command.empty(); });
 
     catch_signals();
     auto live = LiveSource::attach(*chosen);

@@ -1,6 +1,7 @@
 #include "probe/host.h"
 
 #include "util/file.h"
+#include "util/privileges.h"
 
 #include <cstdlib>
 #include <fcntl.h>
@@ -11,26 +12,29 @@
 namespace numadrift::probe {
 namespace {
 
-// include/uapi/linux/capability.h
-constexpr unsigned kCapSysAdmin = 21;
-constexpr unsigned kCapPerfmon = 38;
-constexpr unsigned kCapBpf = 39;
-
 // include/linux/proc_ns.h: PROC_PID_INIT_INO, the first pid namespace.
 constexpr std::string_view kInitPidNamespace = "pid:[4026531836]";
 
-std::vector<std::string> missing_capabilities(const std::string& root) {
-    const auto status = read_file(root + "/proc/self/status");
-    if (!status) return {};
-    const auto at = status->find("CapEff:");
-    if (at == std::string::npos) return {};
-    const std::uint64_t effective = std::strtoull(status->c_str() + at + 7, nullptr, 16);
-    const auto has = [effective](unsigned capability) { return effective >> capability & 1; };
-    if (has(kCapSysAdmin)) return {};
+bool has(std::uint64_t effective, Capability capability) {
+    return (effective & mask_of({capability})) != 0;
+}
+
+// CAP_SYS_ADMIN stands for the two that were made of it.
+std::vector<std::string> missing_capabilities(std::uint64_t effective) {
     std::vector<std::string> missing;
-    if (!has(kCapBpf)) missing.emplace_back("CAP_BPF");
-    if (!has(kCapPerfmon)) missing.emplace_back("CAP_PERFMON");
+    if (has(effective, Capability::sys_admin)) return missing;
+    if (!has(effective, Capability::bpf)) missing.emplace_back("CAP_BPF");
+    if (!has(effective, Capability::perfmon)) missing.emplace_back("CAP_PERFMON");
     return missing;
+}
+
+std::vector<std::string> wanted_capabilities(std::uint64_t effective) {
+    std::vector<std::string> wanted;
+    if (!has(effective, Capability::sys_ptrace))
+        wanted.emplace_back("CAP_SYS_PTRACE: where the memory of other users' processes is stays unknown");
+    if (!has(effective, Capability::sys_admin))
+        wanted.emplace_back("CAP_SYS_ADMIN: what the programs cost is not measured, --budget not kept");
+    return wanted;
 }
 
 // "none [integrity] confidentiality"
@@ -57,7 +61,11 @@ Host read_host(const std::string& root) {
     const auto space = std::filesystem::read_symlink(root + "/proc/self/ns/pid", error);
     host.in_host_pid_namespace = error || space.string() == kInitPidNamespace;
     host.lockdown = lockdown_mode(read_line(root + "/sys/kernel/security/lockdown"));
-    host.missing_capabilities = missing_capabilities(root);
+    if (const auto status = read_file(root + "/proc/self/status")) {
+        const std::uint64_t effective = effective_capabilities(*status);
+        host.missing_capabilities = missing_capabilities(effective);
+        host.wanted_capabilities = wanted_capabilities(effective);
+    }
     return host;
 }
 

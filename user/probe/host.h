@@ -16,6 +16,7 @@ struct Host {
     bool in_host_pid_namespace = true;
     std::string lockdown; // "none", "integrity", "confidentiality"; empty: no such file
     std::vector<std::string> missing_capabilities; // of those that tracing needs
+    std::vector<std::string> wanted_capabilities;  // that are missing too: which, and what is lost
 };
 
 Host read_host(const std::string& root);

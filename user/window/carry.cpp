@@ -1,6 +1,7 @@
 #include "window/carry.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace numadrift {
@@ -53,6 +54,7 @@ void Carry::absorb(const Event& event) {
                    },
                },
                event.payload);
+    if (memory_.size() >= most_processes_) forget_memory();
 }
 
 Carry::Thread& Carry::thread_of(const Event& event) {
@@ -63,6 +65,20 @@ Carry::Thread& Carry::thread_of(const Event& event) {
         thread.at.time_ns = event.time_ns;
     }
     return thread;
+}
+
+// What is only learned of threads, later than it was so: none for one that has ended.
+Carry::Thread* Carry::known_thread(const Event& event) {
+    const auto found = threads_.find(event.tid);
+    return found != threads_.end() && found->second.at.pid == event.pid ? &found->second : nullptr;
+}
+
+// Of processes without threads: what was learned of them came after their end.
+void Carry::forget_memory() {
+    std::set<std::uint32_t> living;
+    for (const auto& [tid, thread] : threads_) living.insert(thread.at.pid);
+    std::erase_if(memory_, [&living](const auto& entry) { return !living.contains(entry.first); });
+    most_processes_ = std::max(kMostProcesses, 2 * memory_.size());
 }
 
 void Carry::look(const Event& event, std::uint32_t cpu, std::uint64_t runtime_ns) {
@@ -106,7 +122,9 @@ void Carry::on_thread(const Event& event) {
                    },
                    [&](const TaskExec& fields) { on_exec(event, fields); },
                    [&](const TaskRename& fields) { thread_of(event).comm = fields.comm; },
-                   [&](const TaskExit&) { thread_of(event).exiting = true; },
+                   [&](const TaskExit&) {
+                       if (Thread* thread = known_thread(event)) thread->exiting = true;
+                   },
                    [&](const TaskGone&) {
                        const auto thread = threads_.find(event.tid);
                        if (thread != threads_.end() && thread->second.exiting) threads_.erase(thread);
@@ -117,11 +135,16 @@ void Carry::on_thread(const Event& event) {
                        if (topology_.node_of(Cpu{fields.from_cpu}) != topology_.node_of(Cpu{fields.to_cpu}))
                            thread_of(event).departure = fields;
                    },
-                   [&](const Runtime& fields) { look(event, fields.cpu, fields.runtime_ns); },
-                   [&](const Limits&) { thread_of(event).limits = event; },
+                   [&](const Runtime& fields) {
+                       if (known_thread(event)) look(event, fields.cpu, fields.runtime_ns);
+                   },
+                   [&](const Limits&) {
+                       if (Thread* thread = known_thread(event)) thread->limits = event;
+                   },
                    [&](const KernelFaults& fields) {
-                       auto& faults = thread_of(event).faults;
-                       if (faults.size() < kMostResidency) faults[fields.node] = event;
+                       Thread* thread = known_thread(event);
+                       if (thread && thread->faults.size() < kMostResidency)
+                           thread->faults[fields.node] = event;
                    },
                    [](const auto&) {},
                },
@@ -132,8 +155,9 @@ void Carry::on_memory(const Event& event) {
     std::visit(
         Overloaded{
             [&](const AccessSample& fields) {
-                keep_last(thread_of(event).samples,
-                          Sample{event.time_ns, fields.address, fields.node, fields.how}, most());
+                if (Thread* thread = known_thread(event))
+                    keep_last(thread->samples, Sample{event.time_ns, fields.address, fields.node, fields.how},
+                              most());
             },
             [&](const FirstTouch& fields) {
                 auto& runs = event.tid == 0 ? memory_[event.pid].runs : thread_of(event).runs;

@@ -40,6 +40,9 @@ public:
     };
     std::map<std::uint32_t, Seen> seen() const; // living threads, by id
 
+    std::size_t threads() const { return threads_.size(); }
+    std::size_t processes() const { return memory_.size(); }
+
     // When what was absorbed began, and CLOCK_REALTIME of that moment; 0 before that is known.
     std::uint64_t begin_ns() const { return begin_ns_; }
     std::uint64_t start_unix_ns() const { return begin_.start_unix_ns; }
@@ -84,6 +87,8 @@ private:
     void on_memory(const Event& event);
     void on_exec(const Event& event, const TaskExec& fields);
     Thread& thread_of(const Event& event);
+    Thread* known_thread(const Event& event);
+    void forget_memory();
     void look(const Event& event, std::uint32_t cpu, std::uint64_t runtime_ns);
     std::size_t most() const;
     void tell_threads(std::uint64_t begin_ns, const std::function<void(Event&&)>& take) const;
@@ -102,7 +107,9 @@ private:
     std::optional<Event> overhead_;
     std::uint64_t lost_ns_ = 0; // when moves were lost last
     std::unordered_map<std::uint32_t, Thread> threads_;
+    static constexpr std::size_t kMostProcesses = 1024;
     std::unordered_map<std::uint32_t, Memory> memory_; // by process
+    std::size_t most_processes_ = kMostProcesses;      // then it is looked which have ended
 };
 
 } // namespace numadrift

@@ -193,3 +193,26 @@ TEST_CASE("moments: after the begin, of the day, of the calendar") {
                               "2023-11-14", "2023-11-14T12:00+1", "2023-13-14T12:00Z"})
         CHECK_MESSAGE(!TimePoint::parse(wrong), wrong);
 }
+
+TEST_CASE("threads and processes that come and go leave nothing behind, whatever is told of them too late") {
+    Carry carry;
+    Story story;
+    story.seen(100, 0);
+    for (std::uint32_t i = 0; i < 100'000; ++i) {
+        const std::uint32_t tid = 1000 + i;
+        const auto add = [&](Payload payload) {
+            carry.absorb({Story::kBeginNs + i * 1'000'000, tid, tid, std::move(payload)});
+        };
+        add(TaskNew{0, 100, "short"});
+        add(FirstTouch{4096, 1, 0, ND_MEMORY_anonymous, tid});
+        add(TaskExit{0, 10});
+        add(TaskGone{10});
+        add(AccessSample{4096, 0, ND_SAMPLE_exact});
+        add(Limits{"0-3", "0-1", 0, ""});
+        add(KernelFaults{0, 5, -1});
+        add(Residency{"heap", "default", 0, 5, 5, 5});
+    }
+    for (const Event& event : story.events) carry.absorb(event);
+    CHECK(carry.threads() == 1);
+    CHECK(carry.processes() < 2048);
+}

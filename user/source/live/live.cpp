@@ -12,6 +12,7 @@
 #include "source/live/rings.h"
 #include "timeline/order.h"
 #include "util/clock.h"
+#include "util/privileges.h"
 
 #include <algorithm>
 #include <cstring>
@@ -408,6 +409,15 @@ std::uint32_t sample_hz(std::size_t cpus) {
     return 11;
 }
 
+// Before the threads of Live begin: each has capabilities of its own. Looks, run-time statistics and programs
+// that are attached again need these.
+void give_up_privileges(const LiveOptions& options) {
+    std::uint64_t kept = mask_of({Capability::bpf, Capability::perfmon, Capability::sys_ptrace,
+                                  Capability::sys_admin, Capability::dac_read_search});
+    if (options.keeps_override) kept |= mask_of({Capability::dac_override});
+    keep_only(kept, options.executes); // as well if not
+}
+
 Status check_permitted(const probe::Host& host) {
     if (!host.missing_capabilities.empty()) {
         return Error{
@@ -450,6 +460,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
     auto rings = live::Rings::create(**programs, nodes, options.ring_mib << 20);
     if (!rings) return rings.error();
 
+    give_up_privileges(options);
     auto live =
         std::make_unique<Live>(options, *std::move(topology), *std::move(programs), *std::move(rings));
     live->announce();

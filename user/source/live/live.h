@@ -27,8 +27,10 @@ struct LiveOptions {
     std::uint32_t ring_mib = 16;   // of each node's ring; a power of two
     // Samples of data addresses a second and CPU, 0 for none; not given: by the number of CPUs.
     std::optional<std::uint32_t> sample_hz;
-    double budget = 0.01; // of one CPU, per node with CPUs: what the programs may cost; 0: no limit
-    std::string root;     // before /proc and /sys
+    double budget = 0.01;        // of one CPU, per node with CPUs: what the programs may cost; 0: no limit
+    bool keeps_override = false; // CAP_DAC_OVERRIDE is needed later; else it is given up with the rest
+    bool executes = false;       // programs, later; else none it executes could gain a capability
+    std::string root;            // before /proc and /sys
 };
 
 // For a progress line: as of the last call of next().
@@ -41,7 +43,8 @@ struct LiveProgress {
 class LiveSource : public Source {
 public:
     // Programs are attached first, then targets are marked, then their threads are looked at: no
-    // event between is missed. Error: no such process, no privilege, no BTF, …
+    // event between is missed. Capabilities that are not needed any more are given up. Error: no such
+    // process, no privilege, no BTF, …
     static Result<std::unique_ptr<LiveSource>> attach(const LiveOptions& options);
 
     // Ends recording: the next calls of next() give what is left and then end. Idempotent.
