@@ -141,11 +141,17 @@ std::optional<std::uint32_t> Timeline::known_track(const Event& event) const {
     return found && tracks_[*found].pid == Pid{event.pid} ? found : std::nullopt;
 }
 
+// A look may see a thread before it is woken for the first time (it is in the list of tasks from
+// copy_process() on), or its first events come before the news of its birth.
 void Timeline::on(const Event& event, const TaskNew& fields) {
-    const auto found = current_.find(event.tid);
-    const bool already_seen = found && !live_[*found].exiting && tracks_[*found].pid == Pid{event.pid} &&
-                              tracks_[*found].begin_ns >= since_begin(event.time_ns);
-    tracks_[already_seen ? *found : start_track(event, Cpu{fields.cpu}, 0)].comm = fields.comm;
+    const auto found = known_track(event);
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const bool is_seen = found && !live_[*found].exiting &&
+                         (tracks_[*found].begin_ns >= now_ns || live_[*found].runtime_ns == 0);
+    const std::uint32_t index = is_seen ? *found : start_track(event, Cpu{fields.cpu}, 0);
+    if (is_seen && tracks_[index].begin_ns < now_ns) live_[index].cpu = Cpu{fields.cpu};
+    tracks_[index].comm = fields.comm;
+    tracks_[index].was_there = false;
 }
 
 void Timeline::on(const Event& event, const TaskSeen& fields) {

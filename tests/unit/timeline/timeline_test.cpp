@@ -274,3 +274,14 @@ TEST_CASE("a CPU on a node without memory is local to the nearest node that has 
     const auto timeline = story.seen(7, 2).at(10).runtime(7, 2, 5).timeline();
     CHECK(ran_on(timeline.threads().at(0), Node{0}) == Story::ms(5));
 }
+
+TEST_CASE("a thread that a look saw before it was first woken is one thread") {
+    Story story;
+    story.seen(100, 0).at(10).seen(101, 1).at(10.5).add(101, TaskNew{2, 100, "young"});
+    story.at(20).move(101, 2, 0, 5).at(30).add(101, TaskExit{0, Story::ms(8)});
+    story.at(30).add(101, TaskGone{Story::ms(8)}).at(40).add(101, TaskNew{1, 100, "next"}).at(50).end();
+    const auto report = story.report();
+    REQUIRE(report.threads.size() == 3);
+    CHECK(test::thread(report, 101).locality.total_cpu_ns == Story::ms(8));
+    CHECK(test::thread(report, 101).missed_moves == 0);
+}
