@@ -100,7 +100,9 @@ std::string CgroupName::label() const {
 CgroupName name_of_cgroup(const std::string& path) {
     CgroupName name;
     std::istringstream parts(path);
-    for (std::string part; std::getline(parts, part, '/');) read_part(part, name);
+    constexpr std::size_t kMostBytes = 255; // NAME_MAX; a trace may say anything
+    for (std::string part; std::getline(parts, part, '/');)
+        if (part.size() <= kMostBytes) read_part(part, name);
     return name;
 }
 

@@ -22,8 +22,8 @@ namespace numadrift::trigger {
 namespace {
 
 constexpr std::uint64_t kEveryNs = 500'000'000;
-// Reading takes time: at most so large a part of one CPU.
-constexpr std::uint64_t kShareOfACpu = 50;
+// Reading takes time: one part in so many of a CPU at most.
+constexpr std::uint64_t kShareOfACpu = 20;
 constexpr std::uint64_t kLongestRunNs = 10'000'000'000;
 // Of the time: who ran less says nothing.
 constexpr double kLeastRun = 0.05;

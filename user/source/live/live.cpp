@@ -7,6 +7,7 @@
 #include "source/live/governor.h"
 #include "source/live/host_watch.h"
 #include "source/live/memory_watch.h"
+#include "source/live/open_runs.h"
 #include "source/live/own_cost.h"
 #include "source/live/programs.h"
 #include "source/live/rings.h"
@@ -22,7 +23,6 @@
 #include <fmt/ranges.h>
 #include <map>
 #include <set>
-#include <tuple>
 
 namespace numadrift {
 namespace {
@@ -84,9 +84,6 @@ private:
     void drain();
     bool take_note(Event& event);
     void look_at_process(const nd_task_row& row);
-    void look_at_open_runs(const nd_task_row& row);
-    template <class Run> bool take_told(const Event& event, Run& run);
-    template <class Run> void tell_open(const nd_task_row& row, std::uint64_t first_ns, Run run);
     void look_at_tasks(bool first);
     void look_around();
     void pace(bool is_busy);
@@ -116,9 +113,7 @@ private:
     std::uint64_t pass_begin_ns_ = 0;
     std::uint64_t next_tasks_ns_ = 0;
     std::map<std::uint32_t, KnownThread> known_;
-    // Runs of first touches and hint faults that were open at a look, by kind, thread and begin: how many
-    // of their pages are an event already. The kernel side sends the whole of a run when it ends.
-    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>, std::uint32_t> told_;
+    live::OpenRuns open_runs_;
     // Processes that ended, and when they are to be taken off the targets.
     std::deque<std::pair<std::uint64_t, std::uint32_t>> leaving_;
     std::vector<std::uint64_t> lost_by_kind_ = std::vector<std::uint64_t>(ND_KERNEL_KINDS);
@@ -196,42 +191,8 @@ bool Live::take_note(Event& event) {
             leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
             processes_.erase(event.pid);
         }
-    } else if (auto* touches = std::get_if<FirstTouch>(&event.payload)) {
-        return take_told(event, *touches);
-    } else if (auto* hints = std::get_if<HintFault>(&event.payload)) {
-        return take_told(event, *hints);
     }
-    return true;
-}
-
-template <class Run> bool Live::take_told(const Event& event, Run& run) {
-    const auto told = told_.find({kind_of(event.payload), event.tid, event.time_ns});
-    if (told == told_.end()) return true;
-    const std::uint32_t pages = std::min(told->second, run.pages);
-    run.address += pages * std::uint64_t{4096};
-    run.pages -= pages;
-    told_.erase(told);
-    return run.pages > 0;
-}
-
-template <class Run> void Live::tell_open(const nd_task_row& row, std::uint64_t first_ns, Run run) {
-    if (run.pages == 0) return;
-    std::uint32_t& told = told_[{kind_of(Payload{run}), row.tid, first_ns}];
-    if (run.pages <= told) return;
-    const std::uint32_t known = std::exchange(told, run.pages);
-    run.address += known * std::uint64_t{4096};
-    run.pages -= known;
-    add(first_ns, run, row.pid, row.tid);
-}
-
-// A thread that stopped touching keeps its last run open: what is in it is told from here.
-void Live::look_at_open_runs(const nd_task_row& row) {
-    tell_open(row, row.touch_ns,
-              FirstTouch{row.touch_address, row.touch_pages, row.touch_node,
-                         static_cast<std::uint8_t>(row.touch_memory), row.tid});
-    tell_open(row, row.hint_ns,
-              HintFault{row.hint_address, row.hint_pages, row.hint_page_node, row.hint_target_node,
-                        row.hint_flags});
+    return open_runs_.take(event);
 }
 
 // Only what changed becomes an event: an idle thread costs nothing.
@@ -262,7 +223,7 @@ void Live::look_at_tasks(bool first) {
         alive_ |= row.ended == 0;
         if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
         look_at_process(row);
-        look_at_open_runs(row);
+        open_runs_.look(row, order_.inbox());
     }
     memory_.look(monotonic_ns(), rows, order_.inbox());
 }
@@ -358,6 +319,7 @@ void Live::finish() {
 void Live::look_around() {
     const std::size_t before = order_.inbox().size();
     if (options_.joins_later) mark_found();
+    open_runs_.forget_ended();
     look_at_tasks(false);
     count_losses(pass_begin_ns_);
     const bool is_quiet = order_.inbox().size() == before;
