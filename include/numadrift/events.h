@@ -88,9 +88,11 @@
 	X(53, process, Process)                                                                    \
 	X(54, counter, Counter)
 
-/* First event of a trace. numa_balancing: the sysctl, -1 where the kernel has none. */
+/* First event of a trace. numa_balancing: the sysctl, -1 where the kernel has none. firmware: what DMI says
+ * of it, empty where it says nothing. */
 #define ND_FIELDS_trace_begin(F)                                                                   \
-	F(u64, start_unix_ns) F(s32, numa_balancing) F(text, host) F(text, kernel) F(text, version)
+	F(u64, start_unix_ns) F(s32, numa_balancing) F(text, host) F(text, kernel) F(text, version)   \
+	F(text, firmware)
 #define ND_FIELDS_topology_node(F) F(s32, node) F(u64, memory_bytes)
 /* llc: an id shared by the CPUs under one last-level cache, -1 where sysfs does not tell. */
 #define ND_FIELDS_topology_cpu(F) F(u32, cpu) F(s32, node) F(s32, llc)

@@ -53,6 +53,9 @@ Host read_host(const std::string& root) {
         host.name = names.nodename;
         host.kernel = names.release;
     }
+    for (const char* part : {"bios_vendor", "bios_version", "bios_date"})
+        if (const std::string word = read_line(root + "/sys/class/dmi/id/" + part); !word.empty())
+            host.firmware += (host.firmware.empty() ? "" : " ") + word;
     const std::string balancing = read_line(root + "/proc/sys/kernel/numa_balancing");
     if (!balancing.empty()) host.numa_balancing = std::atoi(balancing.c_str());
     host.has_btf =

@@ -11,6 +11,7 @@ namespace numadrift::probe {
 struct Host {
     std::string name;
     std::string kernel;      // uname -r
+    std::string firmware;    // vendor, version and date as DMI has them; empty: it has none
     int numa_balancing = -1; // the sysctl; -1: this kernel has none
     bool has_btf = false;    // /sys/kernel/btf/vmlinux can be read
     bool in_host_pid_namespace = true;

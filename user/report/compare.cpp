@@ -204,6 +204,7 @@ std::vector<HostChange> host_changes(const Report& a, const Report& b) {
     };
     add("host", a.trace.host, b.trace.host);
     add("kernel", a.trace.kernel, b.trace.kernel);
+    add("firmware", a.trace.firmware, b.trace.firmware);
     add("NUMA balancing (kernel.numa_balancing)", balancing(a), balancing(b));
     add("nodes", topology_text(a), topology_text(b));
     add("distances", distances_text(a), distances_text(b));

@@ -54,6 +54,7 @@ Json trace_json(const Report& report) {
                {"host", report.trace.host},
                {"kernel", report.trace.kernel},
                {"version", report.trace.version},
+               {"firmware", report.trace.firmware.empty() ? Json(nullptr) : Json(report.trace.firmware)},
                {"complete", report.complete},
                {"finished", report.finished},
                {"targets", report.targets}};

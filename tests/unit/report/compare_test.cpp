@@ -121,6 +121,8 @@ TEST_CASE("what changed on the host is told, and counters that went up") {
     Story before = hour(1e9);
     Story after = hour(1e9);
     std::get<TraceBegin>(after.events.front().payload).numa_balancing = 1;
+    std::get<TraceBegin>(before.events.front().payload).firmware = "SeaBIOS 1.16";
+    std::get<TraceBegin>(after.events.front().payload).firmware = "SeaBIOS 1.17";
     for (Story* story : {&before, &after})
         for (int s = 0; s <= 10; s += 5) {
             const std::uint64_t misses = static_cast<std::uint64_t>(s) * (story == &after ? 5000 : 100);
@@ -130,8 +132,9 @@ TEST_CASE("what changed on the host is told, and counters that went up") {
     const auto a = before.report();
     const auto b = after.report();
     const auto comparison = compare(a, b, GroupBy::name);
-    REQUIRE(comparison.host.size() == 1);
-    CHECK(comparison.host[0].a == "0");
+    REQUIRE(comparison.host.size() == 2);
+    CHECK(comparison.host[0].b == "SeaBIOS 1.17");
+    CHECK(comparison.host[1].a == "0");
     REQUIRE(comparison.rates.size() == 1);
     CHECK(comparison.rates[0].what == "numa_miss of node 0");
     CHECK(comparison.rates[0].b == doctest::Approx(5000));

@@ -133,8 +133,8 @@ void Live::add(std::uint64_t time_ns, Payload payload, std::uint32_t pid, std::u
 // What a reader must know before the first kernel event.
 void Live::announce() {
     const auto host = probe::read_host(options_.root);
-    add(begin_ns_,
-        TraceBegin{clock_ns(CLOCK_REALTIME), host.numa_balancing, host.name, host.kernel, NUMADRIFT_VERSION});
+    add(begin_ns_, TraceBegin{clock_ns(CLOCK_REALTIME), host.numa_balancing, host.name, host.kernel,
+                              NUMADRIFT_VERSION, host.firmware});
     for (auto& payload : topology_.to_events()) add(begin_ns_, std::move(payload));
     for (const auto& state : programs_->sources()) add(begin_ns_, state);
     for (const Pid pid : options_.targets) add(begin_ns_, Target{options_.how}, raw(pid));
