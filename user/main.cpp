@@ -1,9 +1,9 @@
 // Parses the command line, runs a verb, prints its error.
 #include "cli/cli.h"
+#include "util/file.h"
 
 #include <csignal>
-#include <cstdio>
-#include <fmt/core.h>
+#include <exception>
 #include <map>
 
 int main(int argc, char** argv) {
@@ -18,22 +18,27 @@ int main(int argc, char** argv) {
                "  numadrift doctor            what will work on this machine\n"
                "  numadrift record -p PID     record a process until Ctrl-C, then say what happened\n"
                "  numadrift snapshot -p PID   where its memory is now");
-    const std::map<std::string, cli::Run> verbs = {{"record", cli::add_record(app)},
-                                                   {"report", cli::add_report(app)},
-                                                   {"snapshot", cli::add_snapshot(app)},
-                                                   {"diff", cli::add_diff(app)},
-                                                   {"trigger", cli::add_trigger(app)},
-                                                   {"mark", cli::add_mark(app)},
-                                                   {"doctor", cli::add_doctor(app)}};
+    const std::map<std::string, cli::Run> verbs = {
+        {"record", cli::add_record(app)},     {"report", cli::add_report(app)},
+        {"snapshot", cli::add_snapshot(app)}, {"diff", cli::add_diff(app)},
+        {"trigger", cli::add_trigger(app)},   {"mark", cli::add_mark(app)},
+        {"doctor", cli::add_doctor(app)}};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         const int status = app.exit(error);
         return status == 0 ? 0 : cli::kExitUsage;
     }
-    const auto status = verbs.at(app.get_subcommands().front()->get_name())();
+    const auto run = verbs.at(app.get_subcommands().front()->get_name());
+    const auto status = [&run]() -> Result<int> {
+        try {
+            return run();
+        } catch (const std::exception& error) { // stdout that is closed, no memory
+            return Error{error.what(), {}};
+        }
+    }();
     if (status) return *status;
-    fmt::print(stderr, "numadrift: {}\n", status.error().what);
-    if (!status.error().hint.empty()) fmt::print(stderr, "hint: {}\n", status.error().hint);
+    say("numadrift: " + status.error().what);
+    if (!status.error().hint.empty()) say("hint: " + status.error().hint);
     return status.error().usage ? cli::kExitUsage : cli::kExitFailed;
 }

@@ -187,7 +187,8 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     const bool has_moved = on_ != kNoNode && settled_on_ != kNoNode && on_ != settled_on_;
     if (on_ != kNoNode) settled_on_ = on_;
     standing_ = result_.profile.standing(on_, thresholds_);
-    if (is_away_ && !has_moved && !by_page_move && is_wavering()) standing_ = Standing::away;
+    const bool is_seen = on_ != kNoNode; // else nobody knows where it ran
+    if (is_away_ && is_seen && !has_moved && !by_page_move && is_wavering()) standing_ = Standing::away;
     result_.last_standing = standing_;
     if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
     was_home_ |= standing_ == Standing::home;

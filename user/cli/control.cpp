@@ -2,7 +2,6 @@
 
 #include "cli/cli.h"
 
-#include <cstdio>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -34,7 +33,7 @@ Result<int> speak(const std::string& verb, const ControlOptions& options) {
         if (byte == '\n' || byte == '\0') byte = ' ';
     const auto answer = control::say(*recorder, line.empty() ? verb : verb + " " + line);
     if (!answer) return answer.error();
-    fmt::print("{}\n", *answer);
+    if (auto status = print_out(*answer + "\n"); !status) return status.error();
     return 0;
 }
 

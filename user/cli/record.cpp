@@ -44,7 +44,7 @@ std::string host_name() {
 
 void say_what_is_off(const LiveSource& live) {
     for (const SourceState& state : live.sources())
-        if (!state.on) fmt::print(stderr, "off: {}: {}\n", state.source, state.why);
+        if (!state.on) say(fmt::format("off: {}: {}", state.source, state.why));
 }
 
 // "60s", "60s,256M".
@@ -105,7 +105,7 @@ Result<std::vector<trigger::Condition>> conditions_of(const RecordOptions& optio
 std::optional<control::Server> open_control() {
     auto server = control::Server::open();
     if (server) return std::optional(*std::move(server));
-    fmt::print(stderr, "off: control: {}\n", server.error().what);
+    say(fmt::format("off: control: {}", server.error().what));
     return std::nullopt;
 }
 
@@ -117,7 +117,7 @@ Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const
                                             : options.file);
     if (!writer) return writer.error();
     say_what_is_off(live);
-    fmt::print(stderr, "Recording {} to {}; Ctrl-C ends it.\n", printable(how), writer->path());
+    say(fmt::format("Recording {} to {}; Ctrl-C ends it.", printable(how), writer->path()));
     session.sink = &*writer;
     const Status status = run(live, session);
     // Programs are detached by now. What else there is to end may wait for a lock of the target, and
@@ -131,19 +131,21 @@ Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const
 Result<int> record_flight(const flight::Options& options, LiveSource& live, const std::string& how,
                           Session session, std::vector<trigger::Condition> conditions,
                           const Thresholds& thresholds) {
-    flight::Recorder recorder(options, [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
+    flight::Recorder recorder(options, say);
     trigger::Watch watch(std::move(conditions), thresholds);
     say_what_is_off(live);
-    fmt::print(stderr, "Keeping the last {} of {} in memory; numadrift trigger, SIGUSR2{} writes it.\n",
-               duration_text(static_cast<double>(options.ring.length_ns)), printable(how),
-               watch.is_empty() ? "" : " or a condition");
+    say(fmt::format("Keeping the last {} of {} in memory; numadrift trigger, SIGUSR2{} writes it.",
+                    duration_text(static_cast<double>(options.ring.length_ns)), printable(how),
+                    watch.is_empty() ? "" : " or a condition"));
     session.sink = &recorder;
     session.flight = &recorder;
     session.watch = &watch;
     const Status status = run(live, session);
     release_signals();
     if (!status) return status.error();
-    for (const std::string& file : recorder.files()) fmt::print("{}\n", file);
+    std::string files;
+    for (const std::string& file : recorder.files()) files += file + "\n";
+    if (auto printed = print_out(files); !printed) return printed.error();
     return 0;
 }
 
@@ -171,7 +173,8 @@ Result<int> start(const RecordOptions& options) {
     chosen->budget = options.budget_percent / 100;
 
     const auto directory = std::filesystem::path(options.file).parent_path().string();
-    chosen->keeps_override = !may_write_without_override(directory.empty() ? "." : directory);
+    chosen->keeps_override =
+        !may_write_without_override(directory.empty() ? "." : directory) || is_file_of_others(options.file);
     chosen->executes = std::ranges::any_of(*conditions, [](const auto& one) { return !one.command.empty(); });
 
     catch_signals();

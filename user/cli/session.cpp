@@ -31,13 +31,15 @@ public:
         if (!is_terminal_ || Clock::now() < next_) return;
         next_ = Clock::now() + std::chrono::milliseconds(500);
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();
-        fmt::print(stderr, "\r{:>4} s  {} threads  {} events  {}lost {}  {}   ", seconds, now.threads,
-                   count_text(now.received), now.lost > 0 ? "!" : "", count_text(now.lost), size_text(bytes));
+        const std::string line = fmt::format("\r{:>4} s  {} threads  {} events  {}lost {}  {}   ", seconds,
+                                             now.threads, count_text(now.received), now.lost > 0 ? "!" : "",
+                                             count_text(now.lost), size_text(bytes));
+        std::fputs(line.c_str(), stderr);
         std::fflush(stderr);
         shown_ = true;
     }
     ~Progress() {
-        if (shown_) fmt::print(stderr, "\n");
+        if (shown_) std::fputs("\n", stderr);
     }
 
 private:
@@ -64,15 +66,20 @@ std::string answer(LiveSource& live, const Session& session, const std::string& 
     return *file;
 }
 
+// The last words of a file are what threads ran until its end. Answers of which end they were asked for.
+std::uint64_t look_at_the_end(LiveSource& live, const flight::Recorder& flight, std::uint64_t looked_for_ns) {
+    const std::uint64_t until_ns = flight.until_ns();
+    if (until_ns == 0 || until_ns == looked_for_ns || monotonic_ns() < until_ns) return looked_for_ns;
+    live.look_soon();
+    return until_ns;
+}
+
 void look_for_triggers(LiveSource& live, const Session& session) {
     const std::uint64_t now_ns = monotonic_ns();
     if (session.control)
         session.control->pass([&](const std::string& line) { return answer(live, session, line); });
     if (std::exchange(g_trigger, 0) && session.flight && session.flight->trigger(now_ns, "SIGUSR2"))
         live.mark("trigger: SIGUSR2");
-    // The last words of a file: what threads ran until its end.
-    if (session.flight && session.flight->until_ns() > 0 && now_ns >= session.flight->until_ns())
-        live.look_soon();
     if (!session.watch) return;
     if (const auto reason = session.watch->pass(now_ns); reason && session.flight->condition(now_ns, *reason))
         live.mark("trigger: " + *reason);
@@ -95,6 +102,7 @@ void release_signals() {
 Status run(LiveSource& live, const Session& session) {
     const auto begin = Clock::now();
     Progress progress;
+    std::uint64_t looked_for_ns = 0;
     std::vector<Event> events;
     if (session.child) session.child->release();
     if (session.control) live.wake_for(session.control->fd());
@@ -108,8 +116,9 @@ Status run(LiveSource& live, const Session& session) {
         }
         if (auto status = session.sink->pass(monotonic_ns()); !status) return status;
         if (session.child)
-            if (const auto end = session.child->ended()) fmt::print(stderr, "The command {}.\n", *end);
+            if (const auto end = session.child->ended()) say(fmt::format("The command {}.", *end));
         look_for_triggers(live, session);
+        if (session.flight) looked_for_ns = look_at_the_end(live, *session.flight, looked_for_ns);
         const bool is_over = session.duration && Clock::now() - begin >= *session.duration;
         if (g_stop || !live.targets_alive() || is_over) live.stop();
         progress.show(Clock::now() - begin, live.progress(), session.sink->bytes());

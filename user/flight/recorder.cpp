@@ -15,8 +15,11 @@ namespace numadrift::flight {
 namespace {
 
 constexpr std::uint64_t kReserveBytes = std::uint64_t{64} << 20; // of free space that is never used
-constexpr std::uint64_t kSettleNs = 200'000'000; // after its end, for what is still on the way
-constexpr double kReserveShare = 0.01;           // … and of the file system
+constexpr std::uint64_t kCarriedBytes = 16'000'000;
+constexpr std::uint64_t kSpaceEveryNs = 1'000'000'000;
+constexpr std::uint64_t kLongestNs = 600'000'000'000; // of what follows the first trigger
+constexpr std::uint64_t kSettleNs = 200'000'000;      // after its end, for what is still on the way
+constexpr double kReserveShare = 0.01;                // … and of the file system
 
 } // namespace
 
@@ -29,16 +32,16 @@ std::string Recorder::name_of_file() const {
     return name;
 }
 
-Status Recorder::check_space(const std::string& directory) const {
+Status Recorder::check_space(const std::string& file, std::uint64_t needed_bytes) const {
+    const std::string parent = std::filesystem::path(file).parent_path().string();
+    const std::string directory = parent.empty() ? "." : parent;
     struct statvfs space {};
     if (::statvfs(directory.c_str(), &space) != 0) return Done{}; // creating the file tells what is wrong
     const auto free_bytes = static_cast<double>(space.f_bavail) * static_cast<double>(space.f_frsize);
     const auto all_bytes = static_cast<double>(space.f_blocks) * static_cast<double>(space.f_frsize);
     const double kept = std::max(static_cast<double>(kReserveBytes), kReserveShare * all_bytes);
-    // As much may follow as is held, and what is carried.
-    const double needed = 2 * static_cast<double>(ring_.bytes()) + 16e6;
-    if (free_bytes >= kept + needed) return Done{};
-    return Error{fmt::format("no window is written to {}: {} are free there, and {} are left alone",
+    if (free_bytes >= kept + static_cast<double>(needed_bytes)) return Done{};
+    return Error{fmt::format("nothing more is written to {}: {} are free there, and {} are left alone",
                              directory, size_text(static_cast<std::uint64_t>(free_bytes)),
                              size_text(static_cast<std::uint64_t>(kept))),
                  "free some space, or record with -o FILE on another file system"};
@@ -46,9 +49,8 @@ Status Recorder::check_space(const std::string& directory) const {
 
 Result<std::string> Recorder::begin_file(std::uint64_t now_ns) {
     const std::string name = name_of_file();
-    const auto directory = std::filesystem::path(name).parent_path();
-    if (auto status = check_space(directory.empty() ? "." : directory.string()); !status)
-        return status.error();
+    // As much may follow as is held, and what is carried.
+    if (auto status = check_space(name, 2 * ring_.bytes() + kCarriedBytes); !status) return status.error();
     auto writer = trace::Writer::create(name);
     if (!writer) return writer.error();
     writer_.emplace(*std::move(writer));
@@ -58,6 +60,8 @@ Result<std::string> Recorder::begin_file(std::uint64_t now_ns) {
         return status.error();
     }
     until_ns_ = now_ns + options_.after_ns;
+    latest_ns_ = std::max(until_ns_, now_ns + kLongestNs);
+    next_space_ns_ = now_ns + kSpaceEveryNs;
     files_.push_back(name);
     while (files_.size() > std::max<std::size_t>(options_.keep, 1)) {
         ::unlink(files_.front().c_str());
@@ -68,7 +72,7 @@ Result<std::string> Recorder::begin_file(std::uint64_t now_ns) {
 
 Result<std::string> Recorder::trigger(std::uint64_t now_ns, const std::string& reason) {
     if (writer_) {
-        until_ns_ = std::max(until_ns_, now_ns + options_.after_ns);
+        until_ns_ = std::max(until_ns_, std::min(latest_ns_, now_ns + options_.after_ns));
         return writer_->path();
     }
     auto name = begin_file(now_ns);
@@ -111,6 +115,14 @@ Status Recorder::add(const Event& event) {
 Status Recorder::pass(std::uint64_t now_ns) {
     ring_.pass(now_ns);
     if (!writer_) return Done{};
+    if (now_ns >= next_space_ns_) {
+        next_space_ns_ = now_ns + kSpaceEveryNs;
+        if (auto status = check_space(writer_->path(), 0); !status) {
+            say_(status.error().what);
+            end_file("the disk is nearly full; trigger: " + reason_);
+            return Done{};
+        }
+    }
     if (now_ns >= until_ns_ + kSettleNs) end_file("trigger: " + reason_);
     else if (auto status = writer_->pass(now_ns); !status) give_up_file(status.error());
     return Done{};

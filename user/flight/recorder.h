@@ -31,8 +31,8 @@ public:
     Status end() override; // a file that is under way ends here
     std::uint64_t bytes() const override { return ring_.bytes(); }
 
-    // Begins a file, or lets the one under way go on for longer. Answers its name, or why there is none.
-    // Somebody asked for it: no rate limits.
+    // Begins a file, or lets the one under way go on for longer, up to ten minutes. Answers its name, or why
+    // there is none. Somebody asked for it: no rate limits.
     Result<std::string> trigger(std::uint64_t now_ns, const std::string& reason);
 
     // A condition came true: nothing happens while a file is under way, or too soon after the last one.
@@ -46,7 +46,7 @@ public:
 
 private:
     Result<std::string> begin_file(std::uint64_t now_ns);
-    Status check_space(const std::string& directory) const;
+    Status check_space(const std::string& file, std::uint64_t needed_bytes) const;
     std::string name_of_file() const;
     void end_file(const std::string& why);
     void give_up_file(const Error& error);
@@ -57,6 +57,8 @@ private:
     std::optional<trace::Writer> writer_;
     std::string reason_; // of the file under way
     std::uint64_t until_ns_ = 0;
+    std::uint64_t latest_ns_ = 0;     // it cannot be prolonged beyond that
+    std::uint64_t next_space_ns_ = 0; // when it is looked at the free space again
     std::uint64_t last_event_ns_ = 0;
     std::uint64_t next_condition_ns_ = 0;
     std::vector<std::string> files_;

@@ -1,6 +1,5 @@
 #include "report/compare.h"
 
-#include "probe/counters.h"
 #include "util/lists.h"
 #include "util/policy.h"
 #include "util/text.h"
@@ -53,8 +52,10 @@ std::vector<double> away_by_slice(const Group& group, std::uint64_t duration_ns)
                     std::max(static_cast<double>(i) * slice_ns, static_cast<double>(span.begin_ns));
                 const double end =
                     std::min(static_cast<double>(i + 1) * slice_ns, static_cast<double>(span.end_ns));
-                if (end <= begin && length > 1) break;
-                const double part = static_cast<double>(span.ran_ns) * std::min(1.0, (end - begin) / length);
+                if (end <= begin && i > first) break;
+                const double part = // all of one that has no length
+                    static_cast<double>(span.ran_ns) *
+                    (end > begin ? std::min(1.0, (end - begin) / length) : 1);
                 ran[i] += part;
                 if (span.standing == Standing::away) away[i] += part;
                 if (span.standing == Standing::spread) away[i] += part / 2;
@@ -218,19 +219,10 @@ std::vector<HostChange> host_changes(const Report& a, const Report& b) {
 }
 
 std::vector<RateChange> rate_changes(const Report& a, const Report& b) {
-    const auto rate = [](const Report& report, const auto& key) -> std::optional<double> {
-        const auto found = report.counters.find(key);
-        if (found == report.counters.end() || found->second.last_ns <= found->second.first_ns)
-            return std::nullopt;
-        const CounterRecord& record = found->second;
-        if (record.last < record.first || probe::is_level(key.second)) return std::nullopt;
-        return static_cast<double>(record.last - record.first) /
-               (static_cast<double>(record.last_ns - record.first_ns) / 1e9);
-    };
     std::vector<RateChange> changes;
     for (const auto& [key, record] : a.counters) {
-        const auto one = rate(a, key);
-        const auto other = rate(b, key);
+        const auto one = rate_of(a, key.first, key.second);
+        const auto other = rate_of(b, key.first, key.second);
         if (!one || !other) continue;
         const double more = std::max(*one, *other);
         const double less = std::min(*one, *other);

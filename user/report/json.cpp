@@ -1,6 +1,5 @@
 #include "report/json.h"
 
-#include "probe/counters.h"
 #include "report/residency.h"
 #include "util/policy.h"
 
@@ -250,16 +249,12 @@ Json memory_json(const Report& report) {
 Json counters_json(const Report& report) {
     Json counters = Json::array();
     for (const auto& [key, record] : report.counters) {
-        const bool grows =
-            !probe::is_level(key.second) && record.last >= record.first && record.last_ns > record.first_ns;
-        const double seconds = static_cast<double>(record.last_ns - record.first_ns) / 1e9;
-        counters.push_back(
-            {{"node", node_or_null(key.first)},
-             {"name", key.second},
-             {"first", record.first},
-             {"last", record.last},
-             {"per_s", grows ? Json(rounded(static_cast<double>(record.last - record.first) / seconds))
-                             : Json(nullptr)}});
+        const auto rate = rate_of(report, key.first, key.second);
+        counters.push_back({{"node", node_or_null(key.first)},
+                            {"name", key.second},
+                            {"first", record.first},
+                            {"last", record.last},
+                            {"per_s", rate ? Json(rounded(*rate)) : Json(nullptr)}});
     }
     return counters;
 }

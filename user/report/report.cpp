@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include "analysis/uncorrected.h"
+#include "probe/counters.h"
 
 #include <algorithm>
 #include <cmath>
@@ -107,6 +108,15 @@ void add_up(Report& report) {
 }
 
 } // namespace
+
+std::optional<double> rate_of(const Report& report, Node node, const std::string& name) {
+    const auto found = report.counters.find({node, name});
+    if (found == report.counters.end() || probe::is_level(name)) return std::nullopt;
+    const CounterRecord& record = found->second;
+    if (record.last < record.first || report.duration_ns <= record.first_ns) return std::nullopt;
+    return static_cast<double>(record.last - record.first) /
+           (static_cast<double>(report.duration_ns - record.first_ns) / 1e9);
+}
 
 Result<Report> make_report(Source& source, const Thresholds& thresholds) {
     Timeline timeline;

@@ -84,6 +84,10 @@ struct Report {
 // Reads a source to its end and analyses it.
 Result<Report> make_report(Source& source, const Thresholds& thresholds);
 
+// How much a counter grew a second; nothing for what is a level, or where the host was not asked again. What
+// did not change is not told again: it is as it was until the end.
+std::optional<double> rate_of(const Report& report, Node node, const std::string& name);
+
 // Of a timeline that is finished.
 Report report_on(const Timeline& timeline, const Thresholds& thresholds);
 

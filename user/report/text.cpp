@@ -335,38 +335,34 @@ void write_residency(const Report& report, Lines& out) {
 
 // What the host counted meanwhile, where there is something to be seen.
 void write_counters(const Report& report, Lines& out) {
-    const auto of = [&report](Node node, const char* name) -> std::optional<double> {
-        const auto found = report.counters.find({node, name});
-        if (found == report.counters.end() || found->second.last < found->second.first) return std::nullopt;
-        return static_cast<double>(found->second.last - found->second.first);
+    const auto rate = [&report](Node node, const char* name) {
+        const auto per_s = rate_of(report, node, name);
+        return per_s ? count_text(static_cast<std::uint64_t>(*per_s)) : std::string("?");
     };
-    const double seconds = std::max(1e-3, static_cast<double>(report.duration_ns) / 1e9);
-    const auto rate = [seconds](const std::optional<double>& count) {
-        return count ? count_text(static_cast<std::uint64_t>(*count / seconds)) : std::string("?");
-    };
-    if (report.topology.nodes_with_memory() < 2 || !of(report.topology.nodes.begin()->first, "numa_hit"))
+    if (report.topology.nodes_with_memory() < 2 ||
+        !rate_of(report, report.topology.nodes.begin()->first, "numa_hit"))
         return;
     out.blank();
     out.line("{:<12} {:>12} {:>12} {:>12} {:>12} {:>12}", "Of the host", "hit/s", "miss/s", "foreign/s",
              "other/s", "free");
     for (const auto& [node, info] : report.topology.nodes) {
         const auto free_now = report.counters.find({node, "free_bytes"});
-        out.line("  {:<10} {:>12} {:>12} {:>12} {:>12} {:>12}", node_text(node), rate(of(node, "numa_hit")),
-                 rate(of(node, "numa_miss")), rate(of(node, "numa_foreign")), rate(of(node, "other_node")),
+        out.line("  {:<10} {:>12} {:>12} {:>12} {:>12} {:>12}", node_text(node), rate(node, "numa_hit"),
+                 rate(node, "numa_miss"), rate(node, "numa_foreign"), rate(node, "other_node"),
                  free_now == report.counters.end() ? "?" : size_text(free_now->second.last));
-        if (const auto remote = of(node, "mbm_remote_bytes"))
+        if (const auto remote = rate_of(report, node, "mbm_remote_bytes"))
             out.line(
                 "  {:<10} {} a second from other nodes, of {}", "",
-                size_text(static_cast<std::uint64_t>(*remote / seconds)),
-                size_text(static_cast<std::uint64_t>(of(node, "mbm_total_bytes").value_or(0) / seconds)));
+                size_text(static_cast<std::uint64_t>(*remote)),
+                size_text(static_cast<std::uint64_t>(rate_of(report, node, "mbm_total_bytes").value_or(0))));
     }
     const auto share = [&](const char* name) {
-        return share_text(of(kNoNode, name).value_or(0) / 1e6 / seconds);
+        return share_text(rate_of(report, kNoNode, name).value_or(0) / 1e6);
     };
     out.wrapped(
         fmt::format(
             "  migrated by NUMA balancing: {} pages/s; waited for a CPU {} of the time, for memory {}",
-            rate(of(kNoNode, "numa_pages_migrated")), share("psi_cpu_us"), share("psi_memory_us")),
+            rate(kNoNode, "numa_pages_migrated"), share("psi_cpu_us"), share("psi_memory_us")),
         4);
 }
 

@@ -10,8 +10,8 @@ namespace {
 constexpr std::size_t kBefore = 48; // bytes before ip in a whole window
 constexpr std::size_t kLongest = 15;
 constexpr int kEnoughVotes = 9;
-constexpr std::size_t kMostAhead = 24; // instructions that are followed
-constexpr std::size_t kMostPlans = 16384;
+constexpr std::size_t kMostAhead = 24;   // instructions that are followed
+constexpr std::size_t kMostPlans = 4096; // some 4 MiB; position-independent programs have new ones each time
 
 // clang-format off
 int number_of(unsigned reg) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <unistd.h>
 #include <utility>
 
 namespace numadrift::sampling {
@@ -25,8 +26,8 @@ constexpr std::uint64_t kPassesASurvey = 4; // one of so many passes begins with
 Sampler::Sampler(SamplerOptions options, PageQuery query)
     : options_(std::move(options)), query_(std::move(query)) {}
 
-// Reading holds the mmap lock too, and is paid for like a question.
-void Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) {
+// Reading holds the mmap lock too, and is paid for like a question. False: the process is gone.
+bool Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) {
     const std::uint64_t begin_ns = query_.now_ns();
     const auto text = read_file(fmt::format("{}/proc/{}/maps", options_.root, pid));
     if (text) known.mappings = Mappings::parse(*text);
@@ -34,15 +35,22 @@ void Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_n
     known.read_ns = now_ns;
     known.pause_ns = std::clamp(2 * known.pause_ns, kReadAgainNs, kReadAtLastNs);
     known.next_read_ns = now_ns + known.pause_ns;
+    return text || ::access(fmt::format("{}/proc/{}", options_.root, pid).c_str(), F_OK) == 0;
 }
 
 const Mapping* Sampler::mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns) {
     Known& known = processes_[pid];
-    if (known.read_ns == 0) read_mappings(pid, known, now_ns);
+    if (known.read_ns > 0) {
+        const Mapping* mapping = known.mappings.find(address);
+        if (mapping || now_ns < known.next_read_ns) return mapping;
+    }
+    const bool is_first = known.read_ns == 0;
+    if (!read_mappings(pid, known, now_ns)) {
+        processes_.erase(pid);
+        return nullptr;
+    }
     const Mapping* mapping = known.mappings.find(address);
-    if (mapping || now_ns < known.next_read_ns) return mapping;
-    read_mappings(pid, known, now_ns);
-    mapping = known.mappings.find(address);
+    if (is_first) return mapping;
     if (mapping) known.pause_ns = 0; // worth it: they do change
     return mapping;
 }
@@ -135,7 +143,10 @@ void Sampler::ask_survey(std::size_t most, std::vector<Event>& events) {
         const Pid pid = surveys_wanted_.front();
         surveys_wanted_.pop_front();
         Known& known = processes_[raw(pid)];
-        read_mappings(raw(pid), known, query_.now_ns());
+        if (!read_mappings(raw(pid), known, query_.now_ns())) {
+            processes_.erase(raw(pid));
+            return;
+        }
         const auto policies = options_.policies ? options_.policies(pid) : std::vector<PolicyRange>{};
         survey_.emplace(pid, ResidencySurvey(known.mappings, policies, query_.now_ns() ^ raw(pid)));
     }

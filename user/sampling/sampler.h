@@ -68,7 +68,7 @@ private:
     };
 
     const Mapping* mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns);
-    void read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns);
+    bool read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns);
     void thin_out();
     void tell_forbidden(std::uint64_t now_ns, std::vector<Event>& events);
     std::size_t ask_waiting(std::size_t most, std::vector<Event>& events);

@@ -71,10 +71,10 @@ void SampleLog::fold() {
     const std::size_t until = size() - 2 * kWindow;
     add_steps(until, folded_);
     std::ranges::stable_sort(folded_, {}, &WeightStep::time_ns);
-    for (;; merge_ns_ *= 2) {
+    for (;; merge_ns_ *= 2) { // a window of all time has two steps for each node at most
         folded_ = merge_steps(folded_, merge_ns_);
         std::erase_if(folded_, [](const WeightStep& step) { return step.pages == 0; });
-        if (folded_.size() <= kMost) break;
+        if (folded_.size() <= kMost || merge_ns_ > UINT64_MAX / 4) break;
     }
     told_ = until;
     std::erase_if(moves_, [this](const Move& move) { return move.sample < told_; });

@@ -5,18 +5,16 @@
 namespace numadrift {
 
 std::vector<WeightStep> merge_steps(const std::vector<WeightStep>& sorted, std::uint64_t window_ns) {
-    constexpr std::size_t kLookBack = 8; // nodes and kinds interleave
     std::vector<WeightStep> merged;
+    std::map<std::pair<Node, bool>, std::size_t> last; // of each node and kind, in `merged`
     for (const WeightStep& step : sorted) {
-        const std::size_t look_back = std::min(merged.size(), kLookBack);
-        const auto like = std::find_if(merged.end() - static_cast<std::ptrdiff_t>(look_back), merged.end(),
-                                       [&](const WeightStep& other) {
-                                           return other.node == step.node &&
-                                                  other.by_page_move == step.by_page_move &&
-                                                  step.time_ns - other.time_ns < window_ns;
-                                       });
-        if (like != merged.end()) like->pages += step.pages;
-        else merged.push_back(step);
+        const auto [at, is_first] = last.try_emplace({step.node, step.by_page_move}, merged.size());
+        if (!is_first && step.time_ns - merged[at->second].time_ns < window_ns) {
+            merged[at->second].pages += step.pages;
+            continue;
+        }
+        at->second = merged.size();
+        merged.push_back(step);
     }
     return merged;
 }

@@ -30,6 +30,11 @@ std::string read_line(const std::string& path) {
     return text ? text->substr(0, text->find('\n')) : std::string();
 }
 
+void say(const std::string& line) {
+    std::fputs((line + "\n").c_str(), stderr);
+    std::fflush(stderr);
+}
+
 Status print_out(const std::string& text) {
     if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
         return Done{};

@@ -43,6 +43,9 @@ Result<std::string> read_file(const std::string& path);
 // Like read_file without the final newline; empty where the file cannot be read.
 std::string read_line(const std::string& path);
 
+// A line for people, on stderr. If that cannot be written it is lost, and nothing else.
+void say(const std::string& line);
+
 // Prints a result. Error: stdout is closed, full, …
 Status print_out(const std::string& text);
 

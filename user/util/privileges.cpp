@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,6 +44,11 @@ bool keep_only(std::uint64_t capabilities, bool may_execute) {
     if (!sets.set()) return false;
     // Root gains all of them again by executing a program.
     return may_execute || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+bool is_file_of_others(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && status.st_uid != ::geteuid();
 }
 
 bool may_write_without_override(const std::string& directory) {

@@ -10,6 +10,7 @@ namespace numadrift {
 // Numbers of include/uapi/linux/capability.h.
 enum class Capability : unsigned {
     dac_override = 1,    // write where the user may not
+    fowner = 3,          // change the mode of files of others
     dac_read_search = 2, // read where the user may not
     sys_ptrace = 19,     // look into processes of others
     sys_admin = 21,      // much; here: BPF run-time statistics
@@ -29,6 +30,9 @@ constexpr std::uint64_t mask_of(std::initializer_list<Capability> capabilities) 
 // Keeps no other capability than these, in the calling thread and those it starts from now on, and lets no
 // program it executes gain any. False where the kernel refuses; nothing has changed then.
 bool keep_only(std::uint64_t capabilities, bool may_execute);
+
+// A file that is there, and belongs to another user.
+bool is_file_of_others(const std::string& path);
 
 // Could this user create files there without CAP_DAC_OVERRIDE?
 bool may_write_without_override(const std::string& directory);

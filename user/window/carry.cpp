@@ -8,6 +8,7 @@ namespace numadrift {
 namespace {
 
 constexpr std::size_t kMostMoves = 4096; // of pages of a process
+constexpr std::size_t kLeastMoves = 64;
 constexpr std::size_t kMostResidency = 4096;
 constexpr std::size_t kMostCounters = 1u << 16; // a hostile trace may name any
 constexpr std::size_t kMostTargets = 1u << 16;
@@ -24,6 +25,25 @@ std::size_t Carry::most() const {
     constexpr std::size_t kBytes = sizeof(Sample) + sizeof(Run);
     const std::size_t share = most_bytes_ / kBytes / std::max<std::size_t>(threads_.size(), 1);
     return std::clamp(share, std::min(kLeastAThread, most_a_thread_), most_a_thread_);
+}
+
+std::size_t Carry::most_moves() const {
+    const std::size_t share = most_bytes_ / 4 / sizeof(Move) / std::max<std::size_t>(memory_.size(), 1);
+    return std::clamp(share, kLeastMoves, kMostMoves);
+}
+
+// As the share of each gets smaller, so does what it has.
+void Carry::trim() {
+    const auto cut = [](auto& queue, std::size_t most) {
+        while (queue.size() > most) queue.pop_front();
+        queue.shrink_to_fit();
+    };
+    for (auto& [tid, thread] : threads_) {
+        cut(thread.samples, most());
+        cut(thread.runs, most());
+    }
+    for (auto& [pid, memory] : memory_) cut(memory.moves, most_moves());
+    trim_at_ = std::max(kFirstTrim, 2 * threads_.size());
 }
 
 void Carry::absorb(const Event& event) {
@@ -55,6 +75,7 @@ void Carry::absorb(const Event& event) {
                },
                event.payload);
     if (memory_.size() >= most_processes_) forget_memory();
+    if (threads_.size() >= trim_at_) trim();
 }
 
 Carry::Thread& Carry::thread_of(const Event& event) {
@@ -126,8 +147,7 @@ void Carry::on_thread(const Event& event) {
                        if (Thread* thread = known_thread(event)) thread->exiting = true;
                    },
                    [&](const TaskGone&) {
-                       const auto thread = threads_.find(event.tid);
-                       if (thread != threads_.end() && thread->second.exiting) threads_.erase(thread);
+                       if (known_thread(event)) threads_.erase(event.tid);
                        if (event.tid == event.pid) memory_.erase(event.pid);
                    },
                    [&](const CpuMove& fields) {
@@ -173,7 +193,7 @@ void Carry::on_memory(const Event& event) {
                     most());
             },
             [&](const PageMove& fields) {
-                keep_last(memory_[event.pid].moves, Move{event.time_ns, fields}, kMostMoves);
+                keep_last(memory_[event.pid].moves, Move{event.time_ns, fields}, most_moves());
             },
             [&](const Residency&) {
                 auto& rows = memory_[event.pid].residency;

@@ -90,7 +90,9 @@ private:
     Thread* known_thread(const Event& event);
     void forget_memory();
     void look(const Event& event, std::uint32_t cpu, std::uint64_t runtime_ns);
-    std::size_t most() const;
+    std::size_t most() const;       // samples, and runs, of a thread
+    std::size_t most_moves() const; // of pages, of a process
+    void trim();
     void tell_threads(std::uint64_t begin_ns, const std::function<void(Event&&)>& take) const;
     void tell_memory(const std::function<void(Event&&)>& take) const;
 
@@ -109,7 +111,9 @@ private:
     std::unordered_map<std::uint32_t, Thread> threads_;
     static constexpr std::size_t kMostProcesses = 1024;
     std::unordered_map<std::uint32_t, Memory> memory_; // by process
-    std::size_t most_processes_ = kMostProcesses;      // then it is looked which have ended
+    static constexpr std::size_t kFirstTrim = 256;
+    std::size_t trim_at_ = kFirstTrim;            // so many threads
+    std::size_t most_processes_ = kMostProcesses; // then it is looked which have ended
 };
 
 } // namespace numadrift

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kDay = 86'400 * kSecond;
+constexpr std::int64_t kHour =
+    3'600 * kSecond; // so long before its begin somebody may ask for, with a wide bound
 
 // The local time of a moment as a broken-down calendar, and back.
 std::tm local(std::int64_t seconds) {
@@ -114,7 +116,7 @@ std::int64_t TimePoint::since(std::uint64_t start_unix_ns) const {
     const std::int64_t start_in_day =
         ((parts.tm_hour * 60 + parts.tm_min) * 60 + parts.tm_sec) * kSecond + start % kSecond;
     const std::int64_t since = ns_ - start_in_day;
-    return since < -kDay / 2 ? since + kDay : since; // after midnight
+    return since < -kHour ? since + kDay : since; // after midnight
 }
 
 } // namespace numadrift

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <utility>
 
 namespace numadrift {
 namespace {
@@ -48,16 +49,20 @@ Status WindowSource::resolve(std::uint64_t begin_ns) {
                  "--from must be before --to; +0s is the begin of the trace", true};
 }
 
+void WindowSource::begin(std::vector<Event>& events) {
+    if (std::exchange(is_in_, true) || !bounds_.from) return;
+    carry_.tell(from_ns_, [&events](Event&& one) { events.push_back(std::move(one)); });
+}
+
 void WindowSource::take(Event& event, std::vector<Event>& events) {
     last_ns_ = std::max(last_ns_, event.time_ns);
     if (is_after_) return take_after(event, events);
+    // Damage before the first event that can be read has no time: it is in a window that has no begin.
+    const bool is_dated = event.time_ns > 0 || !bounds_.from;
+    if (is_dated && event.time_ns >= from_ns_) begin(events);
     if (event.time_ns < to_ns_ || to_ns_ == UINT64_MAX) {
-        const auto put = [&events](Event&& one) { events.push_back(std::move(one)); };
-        if (!is_in_ && event.time_ns >= from_ns_ && bounds_.from) carry_.tell(from_ns_, put);
-        is_in_ |= event.time_ns >= from_ns_;
-        if (!bounds_.to && is_in_)
-            return events.push_back(std::move(event)); // nothing is asked of it any more
-        carry_.absorb(event);
+        // With no end to come, nothing is asked of it any more once the window has begun.
+        if (bounds_.to || !is_in_) carry_.absorb(event);
         if (is_in_) events.push_back(std::move(event));
         return;
     }
@@ -99,7 +104,7 @@ Result<Outcome> WindowSource::next(std::vector<Event>& events) {
         if (*outcome == Outcome::end) {
             if (!is_in_)
                 return Error{fmt::format("the trace has nothing from {} on: it ended after {:.3f} s",
-                                         bounds_.from->text(),
+                                         bounds_.from ? bounds_.from->text() : "its begin",
                                          static_cast<double>(last_ns_ - carry_.begin_ns()) / 1e9),
                              "+0s is its begin; report without --from tells when that was"};
             end(events);

@@ -26,6 +26,7 @@ public:
 
 private:
     Status resolve(std::uint64_t begin_ns);
+    void begin(std::vector<Event>& events);
     void take(Event& event, std::vector<Event>& events);
     void take_after(const Event& event, std::vector<Event>& events);
     void end(std::vector<Event>& events);

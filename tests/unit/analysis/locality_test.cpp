@@ -335,3 +335,15 @@ TEST_CASE("threads that migrated come first, the worst of them before the others
     CHECK(report.threads[2].tid == Tid{7});
     CHECK(report.drifted == 2);
 }
+
+TEST_CASE("what a thread ran where nobody saw it, after a loss, is not booked as away") {
+    Story story;
+    story.seen(100, 0).touch(100, 1000, 1000, 0).at(100).runtime(100, 0, 100).move(100, 0, 2, 100);
+    story.at(101).runtime(100, 2, 101).at(102).add(0, Lost{ND_EVENT_cpu_move, 3});
+    story.at(2100).runtime(100, 0, 2100).at(2200).runtime(100, 0, 2200).end();
+    const auto report = story.report();
+    const auto& locality = test::thread(report, 100).locality;
+    CHECK(locality.unattributed_cpu_ns > Story::ms(1900));
+    const auto away = locality.standing_cpu_ns.find(Standing::away);
+    CHECK((away == locality.standing_cpu_ns.end() || away->second <= Story::ms(2)));
+}

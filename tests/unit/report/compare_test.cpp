@@ -128,6 +128,8 @@ TEST_CASE("what changed on the host is told, and counters that went up") {
             const std::uint64_t misses = static_cast<std::uint64_t>(s) * (story == &after ? 5000 : 100);
             story->at(s * 1000).add(0, Counter{0, "numa_miss", misses});
             story->at(s * 1000).add(0, Counter{0, "free_bytes", 1u << (20 + s)});
+            if (s == 0 || story == &after) // told when it changes only
+                story->add(0, Counter{-1, "numa_pages_migrated", static_cast<std::uint64_t>(s) * 5000});
         }
     const auto a = before.report();
     const auto b = after.report();
@@ -135,12 +137,14 @@ TEST_CASE("what changed on the host is told, and counters that went up") {
     REQUIRE(comparison.host.size() == 2);
     CHECK(comparison.host[0].b == "SeaBIOS 1.17");
     CHECK(comparison.host[1].a == "0");
-    REQUIRE(comparison.rates.size() == 1);
-    CHECK(comparison.rates[0].what == "numa_miss of node 0");
-    CHECK(comparison.rates[0].b == doctest::Approx(5000));
+    REQUIRE(comparison.rates.size() == 2);
+    CHECK(comparison.rates[0].what == "numa_pages_migrated");
+    CHECK(comparison.rates[0].a == 0);
+    CHECK(comparison.rates[1].what == "numa_miss of node 0");
+    CHECK(comparison.rates[1].b == doctest::Approx(5000));
     const std::string text = render_comparison(comparison, a, b);
     CHECK(text.find("Changed: numa_miss of node 0: 100/s -> 5000/s") != std::string::npos);
-    CHECK(nlohmann::json::parse(render_comparison_json(comparison, a, b))["rates"].size() == 1);
+    CHECK(nlohmann::json::parse(render_comparison_json(comparison, a, b))["rates"].size() == 2);
 }
 
 TEST_CASE("groups that are there on one side only are told as such, and names are harmless") {

@@ -147,6 +147,17 @@ TEST_CASE("samples of hours are kept as steps, and the profile at each time is w
     CHECK(turned_ns < (kTurn + 300) * kEvery);
 }
 
+TEST_CASE("samples on very many nodes are bounded, too") {
+    SampleLog log;
+    for (std::uint32_t i = 0; i < 50'000; ++i)
+        log.add(i * 10'000'000ull, Node{static_cast<std::int32_t>(i * 7 % 100)}, 0, false, SampleLog::kExact);
+    CHECK(log.steps().size() < 4 * SampleLog::kMost);
+    WeightLog weights;
+    for (std::uint32_t i = 0; i < 50'000; ++i)
+        weights.add(i * 10'000'000ull, Node{static_cast<std::int32_t>(i * 7 % 100)}, 1);
+    CHECK(weights.steps().size() <= 1u << 13);
+}
+
 TEST_CASE("a page that moves takes its late samples along, however many came before") {
     SampleLog log;
     std::uint32_t last = 0;

@@ -182,6 +182,7 @@ TEST_CASE("moments: after the begin, of the day, of the calendar") {
     CHECK(since("12:00:14.5") == 14'500'000'000);
     CHECK(since("12:03") == 180'000'000'000);
     CHECK(since("11:59:59") == -1'000'000'000);
+    CHECK(since("10:30") == 81'000'000'000'000); // of the day after
     CHECK(since("2023-11-14T12:00:01Z") == 1'000'000'000);
     CHECK(since("2023-11-14T13:00:01.25+01:00") == 1'250'000'000);
     CHECK(since("2023-11-14 12:00:02") == 2'000'000'000);
@@ -215,4 +216,24 @@ TEST_CASE("threads and processes that come and go leave nothing behind, whatever
     for (const Event& event : story.events) carry.absorb(event);
     CHECK(carry.threads() == 1);
     CHECK(carry.processes() < 2048);
+}
+
+TEST_CASE("a window in which nothing happens is a window all the same") {
+    const auto report = report_of(cut(drift().events, "+6.1s", "+6.2s"));
+    CHECK(report.trace.host == "host");
+    CHECK(report.topology.nodes.size() == 2);
+    CHECK(cpu_ns(thread(report, 100), 1) > Story::ms(45));
+    CHECK(cpu_ns(thread(report, 100), 1) < Story::ms(55));
+    CHECK(thread(report, 100).verdict == Verdict::drifted);
+}
+
+TEST_CASE("a trace without events, and one whose begin is damaged, are cut as asked for") {
+    WindowSource empty(std::make_unique<MemorySource>(std::vector<Event>{}), {{}, moment("+5s")});
+    std::vector<Event> batch;
+    CHECK(!empty.next(batch));
+    auto events = drift().events;
+    events.insert(events.begin(), Event{0, 0, 0, Damage{8}});
+    const auto report = report_of(cut(events, "+5s", "+7s"));
+    CHECK(report.duration_ns == Story::ms(2000));
+    CHECK(report.lost.damages == 0);
 }

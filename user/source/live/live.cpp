@@ -66,7 +66,10 @@ public:
     Result<Outcome> next(std::vector<Event>& events) override;
     void stop() override { stopping_ = true; }
     void mark(const std::string& text) override { add(monotonic_ns(), Mark{text}); }
-    void look_soon() override { next_tasks_ns_ = pass_ns_ = 0; }
+    void look_soon() override {
+        next_tasks_ns_ = 0;
+        pass_ns_ = kPassNs;
+    }
     void wake_for(int fd) override { rings_->also_wake_for(fd); }
     bool targets_alive() const override { return alive_ || (options_.joins_later && !are_gone_); }
     LiveProgress progress() const override { return {rings_->received(), lost_, known_.size()}; }
@@ -78,11 +81,13 @@ private:
         std::uint64_t runtime_ns = 0;
         std::uint32_t cpu = 0;
         std::uint64_t look_ns = 0;
+        std::uint32_t pid = 0;
     };
 
     void add(std::uint64_t time_ns, Payload payload, std::uint32_t pid = 0, std::uint32_t tid = 0);
     void drain();
     bool take_note(Event& event);
+    void end_lost_threads(const std::vector<nd_task_row>& rows);
     void look_at_process(const nd_task_row& row);
     void look_at_tasks(bool first);
     void look_around();
@@ -118,6 +123,8 @@ private:
     std::deque<std::pair<std::uint64_t, std::uint32_t>> leaving_;
     std::vector<std::uint64_t> lost_by_kind_ = std::vector<std::uint64_t>(ND_KERNEL_KINDS);
     std::uint64_t lost_ = 0;
+    std::uint64_t lost_at_look_ = 0;
+    std::vector<std::uint32_t> missing_; // threads that were not there at the last look
     bool alive_ = true;
     bool are_gone_ = false;             // those that options_.find would find
     std::set<std::uint32_t> processes_; // that were told of
@@ -184,7 +191,7 @@ void Live::drain() {
 bool Live::take_note(Event& event) {
     memory_.take_note(event);
     if (const auto* born = std::get_if<TaskNew>(&event.payload))
-        known_[event.tid] = {born->comm, 0, born->cpu, event.time_ns};
+        known_[event.tid] = {born->comm, 0, born->cpu, event.time_ns, event.pid};
     else if (std::holds_alternative<TaskGone>(event.payload)) {
         known_.erase(event.tid);
         if (event.tid == event.pid) {
@@ -199,7 +206,7 @@ bool Live::take_note(Event& event) {
 void Live::look_at_task(const nd_task_row& row, bool first) {
     const std::string comm = live::text_of(row.comm);
     const auto [known, is_new] =
-        known_.try_emplace(row.tid, KnownThread{comm, row.runtime_ns, row.cpu, row.time_ns});
+        known_.try_emplace(row.tid, KnownThread{comm, row.runtime_ns, row.cpu, row.time_ns, row.pid});
     if (first || is_new) {
         add(row.time_ns, TaskSeen{row.cpu, row.runtime_ns, comm}, row.pid, row.tid);
         return;
@@ -207,7 +214,7 @@ void Live::look_at_task(const nd_task_row& row, bool first) {
     if (known->second.comm != comm) add(row.time_ns, TaskRename{comm}, row.pid, row.tid);
     if (known->second.runtime_ns != row.runtime_ns || known->second.cpu != row.cpu)
         add(row.time_ns, Runtime{row.cpu, row.runtime_ns, known->second.look_ns}, row.pid, row.tid);
-    known->second = {comm, row.runtime_ns, row.cpu, row.time_ns};
+    known->second = {comm, row.runtime_ns, row.cpu, row.time_ns, row.pid};
 }
 
 void Live::look_at_process(const nd_task_row& row) {
@@ -216,9 +223,29 @@ void Live::look_at_process(const nd_task_row& row) {
         add(row.time_ns, Process{std::move(cgroup)}, row.pid);
 }
 
+// Events were lost, perhaps the news of somebody's end: who is known, and is not there at two looks, has
+// ended. At one look the news may still be on their way.
+void Live::end_lost_threads(const std::vector<nd_task_row>& rows) {
+    if (lost_at_look_ == lost_ && missing_.empty()) return;
+    std::set<std::uint32_t> there;
+    for (const nd_task_row& row : rows) there.insert(row.tid);
+    const std::uint64_t now_ns = monotonic_ns();
+    for (const std::uint32_t tid : std::exchange(missing_, {})) {
+        const auto known = known_.find(tid);
+        if (known == known_.end() || there.contains(tid)) continue;
+        add(now_ns, TaskExit{known->second.cpu, known->second.runtime_ns}, known->second.pid, tid);
+        add(now_ns, TaskGone{known->second.runtime_ns}, known->second.pid, tid);
+        known_.erase(known);
+    }
+    if (std::exchange(lost_at_look_, lost_) == lost_) return;
+    for (const auto& [tid, known] : known_)
+        if (!there.contains(tid)) missing_.push_back(tid);
+}
+
 void Live::look_at_tasks(bool first) {
     alive_ = false;
     const auto rows = programs_->tasks();
+    end_lost_threads(rows);
     for (const nd_task_row& row : rows) {
         alive_ |= row.ended == 0;
         if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
@@ -332,7 +359,7 @@ void Live::look_around() {
 // Where nothing happens, nothing is looked for that often.
 void Live::pace(bool is_busy) {
     if (!is_busy) {
-        pass_ns_ = std::min(2 * pass_ns_, kLongestPassNs);
+        pass_ns_ = std::clamp(2 * pass_ns_, kPassNs, kLongestPassNs);
         return;
     }
     pass_ns_ = kPassNs;
@@ -376,7 +403,7 @@ std::uint32_t sample_hz(std::size_t cpus) {
 void give_up_privileges(const LiveOptions& options) {
     std::uint64_t kept = mask_of({Capability::bpf, Capability::perfmon, Capability::sys_ptrace,
                                   Capability::sys_admin, Capability::dac_read_search});
-    if (options.keeps_override) kept |= mask_of({Capability::dac_override});
+    if (options.keeps_override) kept |= mask_of({Capability::dac_override, Capability::fowner});
     keep_only(kept, options.executes); // as well if not
 }
 

@@ -27,10 +27,11 @@ struct LiveOptions {
     std::uint32_t ring_mib = 16;   // of each node's ring; a power of two
     // Samples of data addresses a second and CPU, 0 for none; not given: by the number of CPUs.
     std::optional<std::uint32_t> sample_hz;
-    double budget = 0.01;        // of one CPU, per node with CPUs: what the programs may cost; 0: no limit
-    bool keeps_override = false; // CAP_DAC_OVERRIDE is needed later; else it is given up with the rest
-    bool executes = false;       // programs, later; else none it executes could gain a capability
-    std::string root;            // before /proc and /sys
+    double budget = 0.01; // of one CPU, per node with CPUs: what the programs may cost; 0: no limit
+    bool keeps_override =
+        false;             // files are written where this user may not; else the right to is given up too
+    bool executes = false; // programs, later; else none it executes could gain a capability
+    std::string root;      // before /proc and /sys
 };
 
 // For a progress line: as of the last call of next().
