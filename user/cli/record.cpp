@@ -104,7 +104,7 @@ Result<std::vector<trigger::Condition>> conditions_of(const RecordOptions& optio
 // A recorder nobody can speak to records all the same.
 std::optional<control::Server> open_control() {
     auto server = control::Server::open();
-    if (server) return std::optional(*std::move(server));
+    if (server) return {*std::move(server)};
     say(fmt::format("off: control: {}", server.error().what));
     return std::nullopt;
 }

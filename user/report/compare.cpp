@@ -124,6 +124,7 @@ std::vector<std::string> causes(const Group& group) {
             ran[cause] += interval.cpu_ns;
         }
     std::vector<std::pair<std::uint64_t, std::string>> sorted;
+    sorted.reserve(ran.size());
     for (const auto& [cause, ns] : ran) sorted.emplace_back(ns, cause);
     std::sort(sorted.rbegin(), sorted.rend());
     std::vector<std::string> words;

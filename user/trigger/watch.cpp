@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <utility>
 
-extern char** environ;
-
 namespace numadrift::trigger {
 namespace {
 
