@@ -40,7 +40,7 @@ std::optional<std::int64_t> time_of_day(const std::string& text, std::string& re
     }
     if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || !(seconds < 61)) return std::nullopt;
     rest = text.substr(static_cast<std::size_t>(used));
-    return (hours * 60 + minutes) * 60 * kSecond + std::llround(seconds * kSecond);
+    return (hours * 60L + minutes) * 60 * kSecond + std::llround(seconds * kSecond);
 }
 
 // What stands after an ISO time: "" (local), "Z", "+01:00". Seconds east of UTC; nothing if malformed.
