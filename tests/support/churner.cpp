@@ -1,5 +1,5 @@
-// churner THREADS: threads are born and end, eight at a time, so many in all, each after a little work; then the
-// process executes itself as "reborn", which works a little too. Prints its CPU time in ns, all of it.
+// churner THREADS: threads are born and end, eight at a time, so many in all, each after a little work; then
+// the process executes itself as "reborn", which works a little too. Prints its CPU time in ns, all of it.
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +19,8 @@ long long cpu_ns(clockid_t clock) {
 
 void work(long long ns) {
     const long long end_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
-    while (cpu_ns(CLOCK_THREAD_CPUTIME_ID) < end_ns) {}
+    while (cpu_ns(CLOCK_THREAD_CPUTIME_ID) < end_ns) {
+    }
 }
 
 } // namespace
