@@ -12,7 +12,7 @@ namespace numadrift::flight {
 
 struct RingLimits {
     std::uint64_t length_ns = 60'000'000'000;
-    std::uint64_t bytes = std::uint64_t{256} << 20; // of chunks; what is carried takes up to 64 MiB more
+    std::uint64_t bytes = std::uint64_t{256} << 20; // of chunks; what is carried takes up to some 80 MiB more
 };
 
 class Ring {
