@@ -99,13 +99,15 @@ TEST_CASE("the answer for a flight recorder's window is the answer of the whole 
 TEST_CASE("a ring is bounded in time and in bytes") {
     flight::Ring ring({10'000'000'000, 64 << 10});
     const auto events = busy(1, 60);
+    std::uint64_t most_bytes = 0;
     for (int turn = 0; turn < 20; ++turn)
         for (Event event : events) {
             event.time_ns += static_cast<std::uint64_t>(turn) * 60'000'000'000;
             ring.add(event);
             ring.pass(event.time_ns);
-            REQUIRE(ring.bytes() < (65u << 10) + 32'768);
+            most_bytes = std::max(most_bytes, ring.bytes());
         }
+    CHECK(most_bytes < (65u << 10) + 32'768);
     CHECK(ring.begin_ns() > events.back().time_ns + 19 * 60'000'000'000ull - 12'000'000'000);
 }
 
