@@ -14,7 +14,6 @@ struct DiffOptions {
     GroupBy by = GroupBy::name;
     bool json = false;
     bool check = false;
-    Thresholds thresholds;
 };
 
 struct Place {
@@ -41,18 +40,18 @@ Result<Place> parse_place(const std::string& text) {
     return place;
 }
 
-Result<Report> read(const std::string& text, const Thresholds& thresholds) {
+Result<Report> read(const std::string& text) {
     const auto place = parse_place(text);
     if (!place) return place.error();
     auto source = open_trace(place->file, place->window);
     if (!source) return source.error();
-    return make_report(**source, thresholds);
+    return make_report(**source, {});
 }
 
 Result<int> run(const DiffOptions& options) {
-    const auto a = read(options.a, options.thresholds);
+    const auto a = read(options.a);
     if (!a) return a.error();
-    const auto b = read(options.b, options.thresholds);
+    const auto b = read(options.b);
     if (!b) return b.error();
     const Comparison comparison = compare(*a, *b, options.by);
     const std::string text =

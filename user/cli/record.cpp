@@ -47,13 +47,19 @@ void say_what_is_off(const LiveSource& live) {
         if (!state.on) say(fmt::format("off: {}: {}", state.source, state.why));
 }
 
+Result<std::uint64_t> parse_ns(const std::string& text) {
+    const auto length = parse_duration(text);
+    if (!length) return length.error();
+    return static_cast<std::uint64_t>(length->count());
+}
+
 // "60s", "60s,256M".
 Result<flight::RingLimits> parse_flight(const std::string& text) {
     const std::size_t comma = text.find(',');
-    const auto length = parse_duration(text.substr(0, comma));
-    if (!length) return length.error();
+    const auto length_ns = parse_ns(text.substr(0, comma));
+    if (!length_ns) return length_ns.error();
     flight::RingLimits limits;
-    limits.length_ns = static_cast<std::uint64_t>(length->count());
+    limits.length_ns = *length_ns;
     if (comma == std::string::npos) return limits;
     static const CLI::AsSizeValue kSize(false);
     std::string size = text.substr(comma + 1);
@@ -64,12 +70,6 @@ Result<flight::RingLimits> parse_flight(const std::string& text) {
     constexpr std::uint64_t kLeastBytes = std::uint64_t{1} << 20;
     if (limits.bytes >= kLeastBytes) return limits;
     return Error{"a flight recording needs 1 MiB at least", "for example: --flight 60s,256M", true};
-}
-
-Result<std::uint64_t> parse_ns(const std::string& text) {
-    const auto length = parse_duration(text);
-    if (!length) return length.error();
-    return static_cast<std::uint64_t>(length->count());
 }
 
 Result<flight::Options> flight_options(const RecordOptions& options) {

@@ -48,6 +48,13 @@ private:
     bool shown_ = false;
 };
 
+// Somebody asks for the window: answers the file's name, which the window has as a mark, too.
+Result<std::string> trigger(LiveSource& live, flight::Recorder& flight, const std::string& reason) {
+    auto file = flight.trigger(monotonic_ns(), reason);
+    if (file) live.mark("trigger: " + reason);
+    return file;
+}
+
 // "mark TEXT" and "trigger TEXT".
 std::string answer(LiveSource& live, const Session& session, const std::string& line) {
     const std::size_t space = line.find(' ');
@@ -60,10 +67,8 @@ std::string answer(LiveSource& live, const Session& session, const std::string& 
     if (verb != "trigger") return "error: not understood: " + printable(verb);
     if (!session.flight)
         return "error: this recorder writes everything to its file; there is no window to write";
-    const auto file = session.flight->trigger(monotonic_ns(), text.empty() ? "asked for" : text);
-    if (!file) return "error: " + file.error().what;
-    live.mark("trigger: " + (text.empty() ? "asked for" : text));
-    return *file;
+    const auto file = trigger(live, *session.flight, text.empty() ? "asked for" : text);
+    return file ? *file : "error: " + file.error().what;
 }
 
 // The last words of a file are what threads ran until its end. Answers of which end they were asked for.
@@ -75,12 +80,12 @@ std::uint64_t look_at_the_end(LiveSource& live, const flight::Recorder& flight, 
 }
 
 void look_for_triggers(LiveSource& live, const Session& session) {
-    const std::uint64_t now_ns = monotonic_ns();
     if (session.control)
         session.control->pass([&](const std::string& line) { return answer(live, session, line); });
-    if (std::exchange(g_trigger, 0) && session.flight && session.flight->trigger(now_ns, "SIGUSR2"))
-        live.mark("trigger: SIGUSR2");
+    if (std::exchange(g_trigger, 0) && session.flight)
+        (void)trigger(live, *session.flight, "SIGUSR2"); // it has said what went wrong
     if (!session.watch) return;
+    const std::uint64_t now_ns = monotonic_ns();
     if (const auto reason = session.watch->pass(now_ns); reason && session.flight->condition(now_ns, *reason))
         live.mark("trigger: " + *reason);
 }

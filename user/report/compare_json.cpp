@@ -1,35 +1,18 @@
 #include "report/compare.h"
+#include "report/json_values.h"
 
 #include <cmath>
-#include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 namespace numadrift {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-double rounded(double value) {
-    return std::round(value * 10000) / 10000;
-}
-
-Json number_or_null(const std::optional<double>& value) {
-    return value ? Json(rounded(*value)) : Json(nullptr);
-}
-
-Json shares_json(const std::map<Node, double>& shares) {
-    Json object = Json::object();
-    for (const auto& [node, share] : shares) object[fmt::format("{}", raw(node))] = rounded(share);
-    return object;
-}
 
 Json side_json(const Side& side) {
     return {{"threads", side.threads},
             {"cpu_ns", side.cpu_ns},
             {"remote_cpu_ns", std::llround(side.remote_cpu_ns)},
-            {"locality", number_or_null(side.locality)},
-            {"run", shares_json(side.run)},
-            {"memory", shares_json(side.memory)}};
+            {"locality", rounded_or_null(side.locality)},
+            {"run", by_node(side.run)},
+            {"memory", by_node(side.memory)}};
 }
 
 Json report_json(const Report& report, const Side& whole) {
@@ -41,7 +24,7 @@ Json report_json(const Report& report, const Side& whole) {
             {"threads", whole.threads},
             {"cpu_ns", whole.cpu_ns},
             {"remote_cpu_ns", std::llround(whole.remote_cpu_ns)},
-            {"locality", number_or_null(whole.locality)}};
+            {"locality", rounded_or_null(whole.locality)}};
 }
 
 } // namespace

@@ -1,37 +1,17 @@
 #include "report/json.h"
 
+#include "report/json_values.h"
 #include "report/residency.h"
 #include "util/policy.h"
 
 #include <cmath>
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 namespace numadrift {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-std::string key(Node node) {
-    return fmt::format("{}", raw(node));
-}
-
 Json node_or_null(const std::optional<Node>& node) {
     return node && *node != kNoNode ? Json(raw(*node)) : Json(nullptr);
-}
-
-// Shares to four digits: more would be noise, and differ between machines.
-double rounded(double value) {
-    return std::round(value * 10000) / 10000;
-}
-
-template <class Value> Json by_node(const std::map<Node, Value>& values) {
-    Json object = Json::object();
-    for (const auto& [node, value] : values) {
-        if constexpr (std::is_floating_point_v<Value>) object[key(node)] = rounded(value);
-        else object[key(node)] = value;
-    }
-    return object;
 }
 
 Json counts_by_kind(const std::map<std::uint32_t, std::uint64_t>& counts) {
@@ -186,7 +166,7 @@ Json thread_json(const ThreadReport& thread) {
         {"end_ns", thread.end_ns},
         {"cpu_ns", by_node(locality.cpu_ns)},
         {"cpu_unattributed_ns", locality.unattributed_cpu_ns},
-        {"locality", share ? Json(rounded(*share)) : Json(nullptr)},
+        {"locality", rounded_or_null(share)},
         {"remote_cpu_ns", share ? Json(std::llround(std::min(locality.remote_cpu_ns, 9e18))) : Json(nullptr)},
         {"distance_cost_ns",
          share ? Json(std::llround(std::min(locality.distance_cost_ns, 9e18))) : Json(nullptr)},
@@ -215,7 +195,7 @@ Json groups_json(const Report& report, GroupBy by) {
              {"verdicts", verdicts},
              {"cpu_ns", by_node(group.cpu_ns)},
              {"memory", by_node(group.memory)},
-             {"locality", locality ? Json(rounded(*locality)) : Json(nullptr)},
+             {"locality", rounded_or_null(locality)},
              {"remote_cpu_ns", locality ? Json(std::llround(group.remote_cpu_ns)) : Json(nullptr)},
              {"away_cpu_ns", group.away_cpu_ns}});
     }
@@ -254,7 +234,7 @@ Json counters_json(const Report& report) {
                             {"name", key.second},
                             {"first", record.first},
                             {"last", record.last},
-                            {"per_s", rate ? Json(rounded(*rate)) : Json(nullptr)}});
+                            {"per_s", rounded_or_null(rate)}});
     }
     return counters;
 }
@@ -283,7 +263,7 @@ std::string render_json(const Report& report, std::optional<GroupBy> group_by) {
                  {"still_away", report.still_away},
                  {"cpu_ns", report.cpu_ns},
                  {"remote_cpu_ns", report.remote_cpu_ns},
-                 {"locality", report.locality ? Json(rounded(*report.locality)) : Json(nullptr)},
+                 {"locality", rounded_or_null(report.locality)},
                  {"text", report.summary}};
     Json document{{"schema", "numadrift.report/1"},
                   {"trace", trace_json(report)},
