@@ -21,8 +21,8 @@ int main(int argc, char** argv) {
     const std::map<std::string, cli::Run> verbs = {
         {"record", cli::add_record(app)},     {"report", cli::add_report(app)},
         {"snapshot", cli::add_snapshot(app)}, {"diff", cli::add_diff(app)},
-        {"trigger", cli::add_trigger(app)},   {"mark", cli::add_mark(app)},
-        {"doctor", cli::add_doctor(app)}};
+        {"export", cli::add_export(app)},     {"trigger", cli::add_trigger(app)},
+        {"mark", cli::add_mark(app)},         {"doctor", cli::add_doctor(app)}};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

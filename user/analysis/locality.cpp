@@ -13,6 +13,10 @@ std::optional<double> Locality::locality() const {
     return 1.0 - remote_cpu_ns / static_cast<double>(profiled_cpu_ns);
 }
 
+std::string_view cause_of(const AwayInterval& interval) {
+    return interval.opening == Opening::page_move ? "page_move" : cause_name(interval.cause);
+}
+
 namespace {
 
 constexpr std::size_t kMostAway = 1024;
@@ -49,13 +53,14 @@ public:
         close_away(track_.end_ns, true);
         leave_out_shortest(kMostAway);
         for (std::uint64_t window_ns = kFirstWindowNs; result_.spans.size() > kMostSpans; window_ns *= 2)
-            result_.spans = blur(result_.spans, window_ns, &StandingSpan::standing);
+            result_.spans = blur(result_.spans, window_ns, &StandingSpan::kind);
         return std::move(result_);
     }
 
 private:
     void walk_stretch(const Stretch& stretch);
     void run(std::uint64_t begin_ns, std::uint64_t end_ns, std::uint64_t ran_ns);
+    double remote_part(std::uint64_t ran_ns);
     bool take_steps(std::uint64_t until_ns);
     void settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move);
     bool is_wavering() const;
@@ -71,9 +76,10 @@ private:
     std::size_t next_step_ = 0;
     std::size_t next_move_ = 0;
     Node on_ = kNoNode;
-    std::optional<Node> settled_as_; // on_ when it was settled; nothing but on_ has changed since
-    Node settled_on_ = kNoNode;      // where it was last known to be
-    bool was_home_ = false;          // at any time so far
+    std::optional<Node> settled_as_;     // on_ when it was settled; nothing but on_ has changed since
+    std::optional<double> remote_share_; // of what it runs since then; asked for when it runs
+    Node settled_on_ = kNoNode;          // where it was last known to be
+    bool was_home_ = false;              // at any time so far
     // What parted it from its memory since it was last at home: a profile that wavers near a limit
     // opens and closes intervals, and each has this cause.
     struct Departure {
@@ -143,14 +149,21 @@ void Walker::walk_stretch(const Stretch& stretch) {
 
 // Books CPU time under the present node and profile.
 void Walker::run(std::uint64_t begin_ns, std::uint64_t end_ns, std::uint64_t ran_ns) {
-    if (result_.spans.empty() || result_.spans.back().standing != standing_ ||
-        result_.spans.back().end_ns != begin_ns || (result_.spans.back().ran_ns == 0) != (ran_ns == 0))
-        result_.spans.push_back({begin_ns, end_ns, standing_, ran_ns});
-    else {
-        result_.spans.back().end_ns = end_ns;
-        result_.spans.back().ran_ns += ran_ns;
-    }
+    const StandingSpan span{begin_ns, end_ns, on_, standing_, ran_ns, remote_part(ran_ns)};
+    StandingSpan* last = result_.spans.empty() ? nullptr : &result_.spans.back();
+    if (last && last->kind() == span.kind() && last->end_ns == begin_ns &&
+        (last->ran_ns == 0) == (ran_ns == 0)) {
+        last->end_ns = end_ns;
+        last->take_up(span);
+    } else result_.spans.push_back(span);
     unbooked_ns_ += ran_ns;
+}
+
+// Of what it ran since it was settled: what was not on the node of its memory.
+double Walker::remote_part(std::uint64_t ran_ns) {
+    if (ran_ns == 0 || standing_ == Standing::unknown || on_ == kNoNode) return 0;
+    if (!remote_share_) remote_share_ = 1 - result_.profile.weight(on_);
+    return static_cast<double>(ran_ns) * *remote_share_;
 }
 
 // What it ran since it was settled, under what it was settled as.
@@ -184,6 +197,7 @@ void Walker::book() {
 void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move) {
     book();
     settled_as_ = on_;
+    remote_share_.reset();
     const bool has_moved = on_ != kNoNode && settled_on_ != kNoNode && on_ != settled_on_;
     if (on_ != kNoNode) settled_on_ = on_;
     standing_ = result_.profile.standing(on_, thresholds_);

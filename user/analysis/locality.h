@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace numadrift {
@@ -33,6 +34,9 @@ struct AwayInterval {
     std::vector<std::string> uncorrected; // why NUMA balancing did not bring it back
 };
 
+// "page_move" where its memory was moved away, else the cause of the move that opened it.
+std::string_view cause_of(const AwayInterval& interval);
+
 // From a CPU of one node to the memory of another, or of the same.
 struct Way {
     Node cpu = kNoNode;
@@ -42,12 +46,20 @@ struct Way {
     }
 };
 
-// A piece of time of one standing, for the picture.
+// A piece of time on one node and of one standing, for the picture.
 struct StandingSpan {
     std::uint64_t begin_ns = 0;
     std::uint64_t end_ns = 0;
+    Node node = kNoNode;
     Standing standing = Standing::unknown;
     std::uint64_t ran_ns = 0;
+    double remote_ns = 0; // of it, by the profile of then
+
+    std::pair<Node, Standing> kind() const { return {node, standing}; }
+    void take_up(const StandingSpan& other) {
+        ran_ns += other.ran_ns;
+        remote_ns += other.remote_ns;
+    }
 };
 
 struct Locality {

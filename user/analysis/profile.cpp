@@ -50,6 +50,16 @@ std::string_view evidence_name(Evidence evidence) {
     return "pages";
 }
 
+std::string_view standing_name(Standing standing) {
+    switch (standing) {
+    case Standing::unknown: return "unknown";
+    case Standing::spread: return "spread";
+    case Standing::home: return "home";
+    case Standing::away: return "away";
+    }
+    return "unknown";
+}
+
 void Profile::add(Evidence evidence, Node node, std::int64_t amount) {
     amounts_[at(evidence)][node] += amount;
     fused_.reset();

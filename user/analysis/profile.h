@@ -28,6 +28,7 @@ namespace numadrift {
 enum class Standing { unknown, spread, home, away };
 
 std::string_view evidence_name(Evidence evidence);
+std::string_view standing_name(Standing standing);
 
 struct Bounds {
     double low = 0;

@@ -19,6 +19,7 @@ using Run = std::function<Result<int>()>;
 Run add_record(CLI::App& app);
 Run add_report(CLI::App& app);
 Run add_diff(CLI::App& app);
+Run add_export(CLI::App& app);
 Run add_snapshot(CLI::App& app);
 Run add_doctor(CLI::App& app);
 Run add_trigger(CLI::App& app);

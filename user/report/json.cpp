@@ -87,13 +87,9 @@ Json overhead_json(const Report& report) {
 }
 
 Json away_json(const AwayInterval& interval) {
-    Json away{{"from", raw(interval.from)},
-              {"to", raw(interval.to)},
-              {"start_ns", interval.start_ns},
-              {"end_ns", interval.end_ns},
-              {"open", interval.open},
-              {"cpu_ns", interval.cpu_ns},
-              {"cause", interval.opening == Opening::page_move ? "page_move" : cause_name(interval.cause)}};
+    Json away{{"from", raw(interval.from)}, {"to", raw(interval.to)}, {"start_ns", interval.start_ns},
+              {"end_ns", interval.end_ns},  {"open", interval.open},  {"cpu_ns", interval.cpu_ns},
+              {"cause", cause_of(interval)}};
     away["by"] =
         raw(interval.by) == 0 ? Json(nullptr) : Json{{"tid", raw(interval.by)}, {"comm", interval.by_comm}};
     away["uncorrected"] = interval.uncorrected;

@@ -10,6 +10,8 @@
 namespace numadrift {
 namespace {
 
+constexpr std::uint64_t kMostMemoryPoints = 2048; // of each node, about
+
 ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, const Thresholds& thresholds) {
     ThreadReport thread;
     thread.pid = track.pid;
@@ -38,8 +40,28 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.moves_cross_llc = track.moves_cross_llc;
     thread.moves_same_llc = track.moves_same_llc;
     thread.missed_moves = track.missed_moves;
+    thread.moves = track.moves;
     thread.window_ns = std::max(track.stretches.window_ns(), track.moves_apart_ns);
     return thread;
+}
+
+std::vector<MemoryPoint> memory_of(const Timeline& timeline) {
+    std::vector<WeightStep> steps;
+    for (const auto& [pid, weights] : timeline.process_weights) {
+        const auto of_one = weights.steps();
+        steps.insert(steps.end(), of_one.begin(), of_one.end());
+    }
+    std::ranges::stable_sort(steps, {}, &WeightStep::time_ns);
+    steps = merge_steps(steps, timeline.duration_ns / kMostMemoryPoints);
+    std::map<Node, std::int64_t> sums;
+    std::vector<MemoryPoint> points;
+    for (const WeightStep& step : steps) {
+        std::int64_t& sum = sums[step.node];
+        sum += step.pages;
+        points.push_back(
+            {step.time_ns, step.node, static_cast<std::uint64_t>(std::max<std::int64_t>(sum, 0))});
+    }
+    return points;
 }
 
 std::vector<std::string> notes_on(const Topology& topology) {
@@ -167,6 +189,7 @@ Report report_on(const Timeline& timeline, const Thresholds& thresholds) {
     report.residency = timeline.residency;
     report.marks = timeline.marks;
     report.counters = timeline.counters;
+    report.memory = memory_of(timeline);
     report.cgroups = timeline.cgroups;
     for (const ThreadTrack& track : timeline.threads())
         report.threads.push_back(report_thread(track, timeline, thresholds));

@@ -36,7 +36,8 @@ struct ThreadReport {
     std::uint64_t moves_cross_llc = 0;
     std::uint64_t moves_same_llc = 0;
     std::uint64_t missed_moves = 0;
-    std::uint64_t window_ns = 0; // its nodes are told in windows of this length; 0: exactly
+    std::vector<CpuMoveRecord> moves; // to another node; of very many the last of each while
+    std::uint64_t window_ns = 0;      // its nodes are told in windows of this length; 0: exactly
 };
 
 struct Advice {
@@ -44,6 +45,13 @@ struct Advice {
     std::string command; // empty where there is none to type
     std::string why;
     std::optional<std::uint64_t> left_remote_cpu_ns; // of the whole report, had it been so all along
+};
+
+// From then on the processes have so many pages (4 KiB) on the node, by surveys and what moved since.
+struct MemoryPoint {
+    std::uint64_t time_ns = 0;
+    Node node = kNoNode;
+    std::uint64_t pages = 0;
 };
 
 struct Report {
@@ -70,6 +78,7 @@ struct Report {
     std::map<Pid, ResidencyRecord> residency;
     std::vector<MarkRecord> marks;
     std::map<std::pair<Node, std::string>, CounterRecord> counters;
+    std::vector<MemoryPoint> memory; // of all processes, as it changed
     std::map<Pid, std::string> cgroups;
     std::vector<Advice> advice;
 

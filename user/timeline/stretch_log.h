@@ -15,6 +15,8 @@ struct Stretch {
     std::uint64_t end_ns = 0;
     Node node = kNoNode; // local memory node of its CPU; kNoNode: not known (loss)
     std::uint64_t ran_ns = 0;
+
+    void take_up(const Stretch& other) { ran_ns += other.ran_ns; }
 };
 
 class StretchLog {

@@ -104,10 +104,20 @@ void Timeline::on(const Event& event, const Process& fields) {
 void Timeline::on(const Event& event, const Counter& fields) {
     if (counters.size() >= kMostCounters) return;
     const std::uint64_t now_ns = since_begin(event.time_ns);
-    const auto [entry, is_new] = counters.try_emplace({Node{fields.node}, fields.name},
-                                                      CounterRecord{now_ns, now_ns, fields.value, 0});
-    entry->second.last_ns = now_ns;
-    entry->second.last = fields.value;
+    counters[{Node{fields.node}, fields.name}].add(now_ns, fields.value);
+}
+
+void CounterRecord::add(std::uint64_t now_ns, std::uint64_t value) {
+    if (points.empty()) first_ns = now_ns, first = value;
+    last_ns = now_ns;
+    last = value;
+    if (!points.empty() && now_ns < points.back().time_ns + apart_ns) return;
+    points.push_back({now_ns, value});
+    if (points.size() < kMostPoints) return;
+    std::size_t kept = 0;
+    for (std::size_t at = 0; at < points.size(); at += 2) points[kept++] = points[at];
+    points.resize(kept);
+    apart_ns = std::max(2 * apart_ns, (now_ns - first_ns) / kMostPoints);
 }
 
 // ---- threads ----

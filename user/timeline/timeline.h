@@ -103,12 +103,22 @@ struct MarkRecord {
     std::string text;
 };
 
-// What the host counted in the trace: at its begin and at its end.
+// What the host counted in the trace: at its begin and at its end, and on the way.
 struct CounterRecord {
+    struct Point {
+        std::uint64_t time_ns = 0;
+        std::uint64_t value = 0;
+    };
+    static constexpr std::size_t kMostPoints = 2048;
+
     std::uint64_t first_ns = 0;
     std::uint64_t last_ns = 0;
     std::uint64_t first = 0;
     std::uint64_t last = 0;
+    std::vector<Point> points;  // what changed; of very many one in so many
+    std::uint64_t apart_ns = 0; // those that are kept are that far apart, at least
+
+    void add(std::uint64_t now_ns, std::uint64_t value);
 };
 
 // Of a kind of events the trace has one in so many, for a while.

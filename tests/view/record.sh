@@ -1,0 +1,22 @@
+#!/bin/sh
+# In the guest: a service whose workers are moved off their memory, and beside it threads with hostile names.
+# Leaves /out/view.ndt. usage: record.sh NODES CPUS
+nodes=$1 cpus=$2
+drifter make 1 demo --old-memory --nodes "$nodes" --cpus "$cpus" >/tmp/scenario
+drifter run /tmp/scenario /out/truth --nodes "$nodes" --cpus "$cpus" >/tmp/ready &
+service=$!
+sh -c 'printf "<script>alert(1" >/proc/$$/comm; while :; do :; done' & one=$!
+sh -c 'printf "</script>\033[31m" >/proc/$$/comm; while :; do :; done' & two=$!
+while ! grep -q ready /tmp/ready 2>/dev/null; do sleep 0.05; done
+numadrift record -p "$service,$one,$two" -o /out/view.ndt >/out/answer 2>/out/said &
+recorder=$!
+while ! grep -q ^Recording /out/said 2>/dev/null; do
+	kill -0 $recorder 2>/dev/null || { cat /out/said; exit 1; }
+	sleep 0.05
+done
+numadrift mark "$(printf '<script>alert(1)</script>\033[31m')" >/out/marked || cat /out/marked
+kill -USR1 $service
+wait $service || exit 1
+numadrift mark 'the service has ended'
+kill $one $two
+wait $recorder || { cat /out/said; exit 1; }
