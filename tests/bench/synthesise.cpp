@@ -1,6 +1,6 @@
-// synthesise FILE EVENTS [THREADS]: a trace as a busy service would leave it, event for event through
-// the real writer: moves inside and across two nodes, first touches in runs, hint faults, samples, run
-// times. The same arguments give the same events.
+// synthesise FILE EVENTS [THREADS [STEP_NS]]: a trace as a busy service would leave it, event for event
+// through the real writer: moves inside and across two nodes, first touches in runs, hint faults, samples,
+// run times. The same arguments give the same events.
 #include "trace/writer.h"
 
 #include <cstdio>
@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::uint64_t kBeginNs = 1'000'000'000;
 constexpr std::uint32_t kPid = 1000;
-constexpr std::uint32_t kCpus = 64; // 0 to 31 on node 0, the others on node 1
-constexpr std::uint64_t kStepNs = 1000;
+constexpr std::uint32_t kCpus = 64;        // 0 to 31 on node 0, the others on node 1
 constexpr std::uint64_t kPages = 1u << 18; // 1 GiB, used by turns
 
 struct Thread {
@@ -26,7 +25,8 @@ struct Thread {
 
 class Story {
 public:
-    Story(trace::Writer& writer, std::uint32_t threads) : writer_(writer), threads_(threads) {}
+    Story(trace::Writer& writer, std::uint32_t threads, std::uint64_t step_ns)
+        : writer_(writer), step_ns_(step_ns), threads_(threads) {}
 
     bool begin() {
         add(0, 0, TraceBegin{1'700'000'000'000'000'000, 1, "synthetic", "6.12", "bench"});
@@ -46,14 +46,14 @@ public:
     }
 
     bool step() {
-        now_ns_ += kStepNs;
+        now_ns_ += step_ns_;
         const std::uint32_t roll = random_() % 100;
         const auto which = static_cast<std::uint32_t>(random_() % threads_.size());
         Thread& thread = threads_[which];
         const std::uint32_t tid = kPid + which;
         const auto node = static_cast<std::int32_t>(thread.cpu / 32);
         if (roll < 60 || roll >= 96) {
-            thread.runtime_ns += 40 * kStepNs;
+            thread.runtime_ns += threads_.size() * 5 / 8 * step_ns_;
             const bool crosses = random_() % 20 == 0;
             const std::uint32_t to = crosses
                                          ? (thread.cpu + 32) % kCpus
@@ -88,6 +88,7 @@ private:
     }
 
     trace::Writer& writer_;
+    std::uint64_t step_ns_; // between two events
     std::vector<Thread> threads_;
     std::minstd_rand random_;
     std::uint64_t now_ns_ = kBeginNs;
@@ -101,7 +102,8 @@ int main(int argc, char** argv) {
     auto writer = trace::Writer::create(argv[1]);
     if (!writer) return 1;
     const std::uint64_t events = std::strtoull(argv[2], nullptr, 10);
-    Story story(*writer, argc > 3 ? static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)) : 64);
+    Story story(*writer, argc > 3 ? static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)) : 64,
+                argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1000);
     bool ok = story.begin();
     for (std::uint64_t i = 0; ok && i < events; ++i) ok = story.step();
     ok = ok && story.end(events);

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/report_options.h"
+#include "report/html/html.h"
 #include "report/json.h"
 #include "report/text.h"
 #include "source/ahead.h"
@@ -80,6 +81,15 @@ Status keep_threads(Report& report, const std::vector<std::uint32_t>& tids) {
     return Done{};
 }
 
+Status write_page(Report&& report, const std::string& file, const std::string& path) {
+    auto out = Output::open(path);
+    if (!out) return out.error();
+    html::write(std::move(report), file, *out);
+    if (auto status = out->finish(); !status) return status;
+    if (path != "-") say(fmt::format("Wrote {}; open it in a browser.", path));
+    return Done{};
+}
+
 } // namespace
 
 Result<int> print_report(const std::string& file, const ReportOptions& options) {
@@ -88,10 +98,16 @@ Result<int> print_report(const std::string& file, const ReportOptions& options) 
     auto report = make_report(**source, options.thresholds);
     if (!report) return report.error();
     if (auto status = keep_threads(*report, options.tids); !status) return status.error();
+    const int status = options.check && report->drifted > 0 ? kExitDrifted : 0;
+    if (!options.html.empty()) {
+        if (auto written = write_page(*std::move(report), file, options.html); !written)
+            return written.error();
+        return status;
+    }
     const std::string text = options.json ? render_json(*report, options.group_by)
                                           : render_text(*report, {options.top, file, options.group_by});
-    if (auto status = print_out(text); !status) return status.error();
-    return options.check && report->drifted > 0 ? kExitDrifted : 0;
+    if (auto printed = print_out(text); !printed) return printed.error();
+    return status;
 }
 
 Run add_report(CLI::App& app) {
@@ -100,6 +116,7 @@ Run add_report(CLI::App& app) {
     verb->footer("Examples:\n"
                  "  numadrift report db.ndt\n"
                  "  numadrift report db.ndt --from 12:03:10 --to 12:03:40\n"
+                 "  numadrift report db.ndt --html db.html\n"
                  "  numadrift report db.ndt --json | jq '.threads[] | select(.verdict==\"drifted\")'\n"
                  "  numadrift report db.ndt --check    # exit status 3 if a thread drifted");
     auto file = std::make_shared<std::string>();
@@ -107,6 +124,8 @@ Run add_report(CLI::App& app) {
     verb->add_option("FILE", *file, "Trace, as written by record")->required();
     auto by = std::make_shared<GroupBy>(GroupBy::thread);
     add_group_option(*verb, *by);
+    verb->add_option("--html", options->html,
+                     "Write a page with the timelines, for any browser and without a network; - is stdout");
     verb->add_option("--thread", options->tids, "Only these threads, by id")->delimiter(',');
     auto window = std::make_shared<WindowBounds>();
     add_report_options(*verb, options);

@@ -18,6 +18,7 @@ struct ReportOptions {
     WindowBounds window;
     std::optional<GroupBy> group_by; // a table of groups, too
     std::vector<std::uint32_t> tids; // these threads only; none: all
+    std::string html;                // a page is written there, and nothing else
 };
 
 // Of all verbs that end with a report.

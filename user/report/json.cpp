@@ -243,7 +243,7 @@ Json thresholds_json(const Thresholds& limits) {
 
 } // namespace
 
-std::string render_json(const Report& report, std::optional<GroupBy> group_by) {
+Json to_json(const Report& report, std::optional<GroupBy> group_by) {
     Json threads = Json::array();
     for (const auto& thread : report.threads) threads.push_back(thread_json(thread));
     Json advice = Json::array();
@@ -272,7 +272,11 @@ std::string render_json(const Report& report, std::optional<GroupBy> group_by) {
                   {"counters", counters_json(report)},
                   {"advice", advice}};
     if (group_by) document["groups"] = groups_json(report, *group_by);
-    return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return document;
+}
+
+std::string render_json(const Report& report, std::optional<GroupBy> group_by) {
+    return to_json(report, group_by).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 } // namespace numadrift

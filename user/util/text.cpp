@@ -49,7 +49,8 @@ std::string duration_text(double ns) {
     if (ns < 1e9) return fmt::format("{:.{}f} ms", ns / 1e6, ns < 1e8 ? 1 : 0);
     if (ns < 60e9) return fmt::format("{:.{}f} s", ns / 1e9, ns < 1e10 ? 2 : 1);
     const auto seconds = static_cast<std::uint64_t>(ns / 1e9);
-    return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+    if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+    return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
 }
 
 std::string size_text(std::uint64_t bytes) {

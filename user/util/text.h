@@ -10,7 +10,7 @@ namespace numadrift {
 // A name as one line of harmless text: control characters, escapes and invalid UTF-8 as \xNN.
 std::string printable(std::string_view name);
 
-// "950 us", "12.3 ms", "4.21 s", "3 min 20 s": three figures are enough for people.
+// "950 us", "12.3 ms", "4.21 s", "3 min 20 s", "5 h 2 min": three figures are enough for people.
 std::string duration_text(double ns);
 
 // "12 B", "3.4 KiB", "1.2 GiB".
