@@ -18,6 +18,7 @@ using Run = std::function<Result<int>()>;
 // Each adds its verb to the program and answers what to run when it was given.
 Run add_record(CLI::App& app);
 Run add_report(CLI::App& app);
+Run add_top(CLI::App& app);
 Run add_diff(CLI::App& app);
 Run add_export(CLI::App& app);
 Run add_snapshot(CLI::App& app);

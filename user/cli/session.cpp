@@ -100,6 +100,10 @@ void catch_signals() {
     ::sigaction(SIGUSR2, &action, nullptr);
 }
 
+bool stop_asked() {
+    return g_stop != 0;
+}
+
 void release_signals() {
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_DFL);
 }

@@ -16,6 +16,8 @@ namespace numadrift::cli {
 
 // SIGINT, SIGTERM and SIGHUP end a session in order, SIGUSR2 triggers.
 void catch_signals();
+// A signal has asked for the end.
+bool stop_asked();
 // They are again what they always are.
 void release_signals();
 

@@ -45,6 +45,24 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     return thread;
 }
 
+// Ranks are sorted, not reports, which are large.
+std::vector<ThreadReport> worst_first(const Timeline& timeline, const Thresholds& thresholds) {
+    std::vector<ThreadReport> threads;
+    threads.reserve(timeline.threads().size());
+    for (const ThreadTrack& track : timeline.threads())
+        threads.push_back(report_thread(track, timeline, thresholds));
+    std::vector<std::tuple<bool, double, Pid, Tid, std::size_t>> ranks;
+    ranks.reserve(threads.size());
+    for (std::size_t i = 0; i < threads.size(); ++i)
+        ranks.emplace_back(!migrated_away(threads[i].verdict), -threads[i].locality.remote_cpu_ns,
+                           threads[i].pid, threads[i].tid, i);
+    std::ranges::sort(ranks);
+    std::vector<ThreadReport> sorted;
+    sorted.reserve(threads.size());
+    for (const auto& rank : ranks) sorted.push_back(std::move(threads[std::get<std::size_t>(rank)]));
+    return sorted;
+}
+
 std::vector<MemoryPoint> memory_of(const Timeline& timeline) {
     std::vector<WeightStep> steps;
     for (const auto& [pid, weights] : timeline.process_weights) {
@@ -191,14 +209,7 @@ Report report_on(const Timeline& timeline, const Thresholds& thresholds) {
     report.counters = timeline.counters;
     report.memory = memory_of(timeline);
     report.cgroups = timeline.cgroups;
-    for (const ThreadTrack& track : timeline.threads())
-        report.threads.push_back(report_thread(track, timeline, thresholds));
-    std::stable_sort(report.threads.begin(), report.threads.end(), [](const auto& a, const auto& b) {
-        const auto rank = [](const ThreadReport& t) {
-            return std::tuple(!migrated_away(t.verdict), -t.locality.remote_cpu_ns, t.pid, t.tid);
-        };
-        return rank(a) < rank(b);
-    });
+    report.threads = worst_first(timeline, thresholds);
     add_up(report);
     report.summary = summarize(report);
     report.advice = advise(report);

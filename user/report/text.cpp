@@ -10,6 +10,27 @@
 #include <set>
 
 namespace numadrift {
+
+char mark_of(Standing standing) {
+    switch (standing) {
+    case Standing::home: return '=';
+    case Standing::away: return '#';
+    case Standing::spread: return '~';
+    case Standing::unknown: return '?';
+    }
+    return '?';
+}
+
+std::string by_text(const AwayInterval& interval) {
+    if (interval.opening == Opening::page_move) return "its memory was moved away";
+    std::string text(cause_name(interval.cause));
+    std::replace(text.begin(), text.end(), '_', ' ');
+    if (interval.opening == Opening::neither) text = "since it was first known";
+    if (raw(interval.by) != 0)
+        text += fmt::format(" by {} ({})", printable(interval.by_comm), raw(interval.by));
+    return text;
+}
+
 namespace {
 
 constexpr std::size_t kStripColumns = 60;
@@ -20,16 +41,6 @@ std::string node_text(Node node) {
 
 std::string time_text(std::uint64_t ns) {
     return fmt::format("+{:.3f}s", static_cast<double>(ns) / 1e9);
-}
-
-char mark_of(Standing standing) {
-    switch (standing) {
-    case Standing::home: return '=';
-    case Standing::away: return '#';
-    case Standing::spread: return '~';
-    case Standing::unknown: return '?';
-    }
-    return '?';
 }
 
 std::size_t column_of(std::uint64_t ns, std::uint64_t duration_ns) {
@@ -78,16 +89,6 @@ std::string evidence_text(const ThreadReport& thread) {
         text += fmt::format("{}{} faults counted by the kernel", text.empty() ? "" : ", ",
                             count_text(thread.kernel_faults));
     return text.empty() ? "the whole process' residency" : text;
-}
-
-std::string by_text(const AwayInterval& interval) {
-    if (interval.opening == Opening::page_move) return "its memory was moved away";
-    std::string text(cause_name(interval.cause));
-    std::replace(text.begin(), text.end(), '_', ' ');
-    if (interval.opening == Opening::neither) text = "since it was first known";
-    if (raw(interval.by) != 0)
-        text += fmt::format(" by {} ({})", printable(interval.by_comm), raw(interval.by));
-    return text;
 }
 
 void write_heading(const Report& report, const TextOptions& options, Lines& out) {
@@ -383,6 +384,12 @@ void write_advice(const Report& report, Lines& out) {
 }
 
 } // namespace
+
+std::string render_thread(const ThreadReport& thread) {
+    Lines out;
+    write_thread(thread, out);
+    return out.take();
+}
 
 std::string render_text(const Report& report, const TextOptions& options) {
     Lines out;

@@ -16,4 +16,13 @@ struct TextOptions {
 
 std::string render_text(const Report& report, const TextOptions& options);
 
+// What is said of one thread: its home, what it lost, when it was away and why.
+std::string render_thread(const ThreadReport& thread);
+
+// "wakeup by nginx (4711)": what opened the interval.
+std::string by_text(const AwayInterval& interval);
+
+// The letter a strip has for it.
+char mark_of(Standing standing);
+
 } // namespace numadrift

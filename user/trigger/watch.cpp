@@ -51,27 +51,12 @@ const char* psi_file(Metric metric) {
 
 // ---- events ----
 
-void Lately::add(const Event& event) {
-    last_ns_ = std::max(last_ns_, event.time_ns);
-    events_.push_back(event);
-    while (!events_.empty() &&
-           (events_.front().time_ns + length_ns_ < last_ns_ || events_.size() > kMostEvents)) {
-        carry_.absorb(events_.front());
-        events_.pop_front();
-    }
-}
+namespace {
 
-std::uint64_t Lately::span_ns() const {
-    return events_.empty() ? 0 : last_ns_ - std::min(last_ns_, events_.front().time_ns);
-}
-
-std::optional<Lately::Reading> Lately::read(const Condition& condition, const Thresholds& thresholds) const {
-    if (carry_.begin_ns() == 0 || events_.empty()) return std::nullopt; // it is not that long yet
-    Timeline timeline;
-    carry_.tell(events_.front().time_ns, [&](Event&& event) { timeline.apply(event); });
-    for (const Event& event : events_) timeline.apply(event);
-    timeline.finish();
-    const Report report = report_on(timeline, thresholds);
+std::optional<Reading> read_events(const Lately& lately, const Condition& condition,
+                                   const Thresholds& thresholds) {
+    if (!lately.is_full()) return std::nullopt;
+    const Report report = report_on(lately.timeline(), thresholds);
     const auto span = static_cast<double>(std::max<std::uint64_t>(report.duration_ns, 1));
     if (condition.metric == Metric::migrations) {
         std::uint64_t pages = 0;
@@ -104,6 +89,8 @@ std::optional<Lately::Reading> Lately::read(const Condition& condition, const Th
     }
     return worst;
 }
+
+} // namespace
 
 // ---- commands ----
 
@@ -186,17 +173,16 @@ std::optional<double> Watch::read_psi(Watched& watched, std::uint64_t now_ns) co
     return static_cast<double>(stalls.back().second - before_ns) / static_cast<double>(now_ns - since_ns);
 }
 
-std::optional<Lately::Reading> Watch::read(Watched& watched, std::uint64_t now_ns) {
+std::optional<Reading> Watch::read(Watched& watched, std::uint64_t now_ns) {
     const Condition& condition = watched.condition;
-    if (watched.lately) return watched.lately->read(condition, thresholds_);
+    if (watched.lately) return read_events(*watched.lately, condition, thresholds_);
     if (watched.command) {
         const auto result = watched.command->pass(now_ns, condition.length_ns);
         if (!result) return std::nullopt;
-        return Lately::Reading{condition.metric == Metric::exec_status ? result->status : result->seconds,
-                               {}};
+        return Reading{condition.metric == Metric::exec_status ? result->status : result->seconds, {}};
     }
     const auto share = read_psi(watched, now_ns);
-    return share ? std::optional(Lately::Reading{*share, {}}) : std::nullopt;
+    return share ? std::optional(Reading{*share, {}}) : std::nullopt;
 }
 
 std::optional<std::string> Watch::pass(std::uint64_t now_ns) {

@@ -1,14 +1,14 @@
 // Measures what conditions ask for while a recording goes on, and tells which came true. A reading of
 // locality is what the report would say of the last seconds.
 //
-// Owns: the events of the last seconds, the child processes of exec conditions. Does not own: what
+// Owns: what is measured, and when; the child processes of exec conditions. Does not own: what
 // happens then (flight/).
 #pragma once
 
 #include "analysis/thresholds.h"
 #include "event/event.h"
 #include "trigger/condition.h"
-#include "window/carry.h"
+#include "window/lately.h"
 
 #include <atomic>
 #include <deque>
@@ -19,32 +19,6 @@
 #include <vector>
 
 namespace numadrift::trigger {
-
-// The events of the last while, and what must be known of before.
-class Lately {
-public:
-    explicit Lately(std::uint64_t length_ns) : length_ns_(length_ns) {}
-
-    void add(const Event& event);
-
-    struct Reading {
-        double value = 0;
-        std::string who; // the thread with the worst reading, where one was asked for
-    };
-    // Nothing where too little ran to say.
-    std::optional<Reading> read(const Condition& condition, const Thresholds& thresholds) const;
-    std::uint64_t span_ns() const; // of what is held
-
-private:
-    // Of each thread: enough to know its home, and cheap to tell again and again.
-    static constexpr std::size_t kMostAThread = 64;
-    static constexpr std::size_t kMostEvents = 200'000; // then the while is shorter
-
-    std::uint64_t length_ns_;
-    Carry carry_{kMostAThread};
-    std::deque<Event> events_;
-    std::uint64_t last_ns_ = 0;
-};
 
 // A command that is run now and then, without waiting for it.
 class Command {
@@ -71,6 +45,11 @@ private:
     Result result_;
 };
 
+struct Reading {
+    double value = 0;
+    std::string who; // the thread with the worst reading, where one was asked for
+};
+
 class Watch {
 public:
     // root: before /proc.
@@ -92,7 +71,7 @@ private:
         bool was_met = false;
     };
 
-    std::optional<Lately::Reading> read(Watched& watched, std::uint64_t now_ns);
+    std::optional<Reading> read(Watched& watched, std::uint64_t now_ns);
     std::optional<double> read_psi(Watched& watched, std::uint64_t now_ns) const;
 
     std::vector<Watched> watched_;

@@ -214,9 +214,11 @@ std::map<std::uint32_t, Carry::Seen> Carry::seen() const {
 
 // A thread that left its node is told as it was before, and that it left: why it is where it is would
 // not be known else.
-void Carry::tell_threads(std::uint64_t begin_ns, const std::function<void(Event&&)>& take) const {
+void Carry::tell_threads(std::uint64_t begin_ns, const std::function<void(Event&&)>& take,
+                         const ThreadIds* only) const {
     bool in_doubt = false;
     for (const auto& [tid, seen] : seen()) {
+        if (only && !only->contains(tid)) continue;
         const Thread& thread = threads_.at(tid);
         const std::uint64_t time_ns = std::min(seen.time_ns, begin_ns);
         in_doubt |= seen.time_ns <= lost_ns_;
@@ -236,7 +238,7 @@ void Carry::tell_threads(std::uint64_t begin_ns, const std::function<void(Event&
 }
 
 // In the order of time: what a page is depends on what came before.
-void Carry::tell_memory(const std::function<void(Event&&)>& take) const {
+void Carry::tell_memory(const std::function<void(Event&&)>& take, const ThreadIds* only) const {
     struct Item {
         std::uint64_t time_ns;
         std::uint32_t pid;
@@ -247,7 +249,7 @@ void Carry::tell_memory(const std::function<void(Event&&)>& take) const {
     };
     std::vector<Item> items;
     for (const auto& [tid, thread] : threads_) {
-        if (thread.exiting) continue;
+        if (thread.exiting || (only && !only->contains(tid))) continue;
         for (const Sample& one : thread.samples)
             items.push_back({one.time_ns, thread.at.pid, tid, &one, nullptr, nullptr});
         for (const Run& one : thread.runs)
@@ -275,7 +277,8 @@ void Carry::tell_memory(const std::function<void(Event&&)>& take) const {
     }
 }
 
-void Carry::tell(std::uint64_t begin_ns, const std::function<void(Event&&)>& take) const {
+void Carry::tell(std::uint64_t begin_ns, const std::function<void(Event&&)>& take,
+                 const ThreadIds* only) const {
     TraceBegin begin = begin_;
     begin.start_unix_ns += begin_ns - std::min(begin_ns, begin_ns_);
     take({begin_ns, 0, 0, begin});
@@ -291,8 +294,8 @@ void Carry::tell(std::uint64_t begin_ns, const std::function<void(Event&&)>& tak
         if (memory.process) take(Event(*memory.process));
         for (const Event& row : memory.residency) take(Event(row));
     }
-    tell_threads(begin_ns, take);
-    tell_memory(take);
+    tell_threads(begin_ns, take, only);
+    tell_memory(take, only);
     for (const auto& [kind, rate] : rates_) take(Event(rate));
     take({begin_ns, 0, 0, WindowBegin{recording_ns_}});
 }

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace numadrift {
@@ -28,8 +29,11 @@ public:
 
     void absorb(const Event& event);
 
-    // The state, for a window that begins at this time: trace_begin first, window_begin last.
-    void tell(std::uint64_t begin_ns, const std::function<void(Event&&)>& take) const;
+    // The state, for a window that begins at this time: trace_begin first, window_begin last. only: of
+    // threads those with these ids; null: all.
+    using ThreadIds = std::unordered_set<std::uint32_t>;
+    void tell(std::uint64_t begin_ns, const std::function<void(Event&&)>& take,
+              const ThreadIds* only = nullptr) const;
 
     // Where a thread was when it was last seen, and what it had run until then.
     struct Seen {
@@ -93,8 +97,9 @@ private:
     std::size_t most() const;       // samples, and runs, of a thread
     std::size_t most_moves() const; // of pages, of a process
     void trim();
-    void tell_threads(std::uint64_t begin_ns, const std::function<void(Event&&)>& take) const;
-    void tell_memory(const std::function<void(Event&&)>& take) const;
+    void tell_threads(std::uint64_t begin_ns, const std::function<void(Event&&)>& take,
+                      const ThreadIds* only) const;
+    void tell_memory(const std::function<void(Event&&)>& take, const ThreadIds* only) const;
 
     std::size_t most_a_thread_;
     std::size_t most_bytes_;
