@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
         {"top", cli::add_top(app)},         {"diff", cli::add_diff(app)},
         {"export", cli::add_export(app)},   {"snapshot", cli::add_snapshot(app)},
         {"trigger", cli::add_trigger(app)}, {"mark", cli::add_mark(app)},
-        {"doctor", cli::add_doctor(app)}};
+        {"doctor", cli::add_doctor(app)},   {"completion", cli::add_completion(app)}};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

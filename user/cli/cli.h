@@ -25,5 +25,6 @@ Run add_snapshot(CLI::App& app);
 Run add_doctor(CLI::App& app);
 Run add_trigger(CLI::App& app);
 Run add_mark(CLI::App& app);
+Run add_completion(CLI::App& app);
 
 } // namespace numadrift::cli

@@ -40,7 +40,7 @@ std::string fit(std::string_view text, std::size_t columns, bool right = false) 
 }
 
 std::string percent(const std::optional<double>& share) {
-    return share ? fmt::format("{:.0f}", *share * 100) : "?";
+    return share ? fmt::format("{:.0f}", std::max(0.0, *share * 100)) : "?";
 }
 
 std::string number(const std::optional<Node>& node) {
@@ -190,7 +190,7 @@ void add_nodes(const TopModel& model, const View& view, std::vector<Line>& lines
     }
 }
 
-std::string state_in_words(const TopModel& model) {
+std::string state_in_words(const TopModel& model, bool is_narrow) {
     const Report& report = model.report();
     if (model.seconds() <= 0) return "Waiting for the first events …";
     if (report.topology.nodes_with_memory() == 1)
@@ -202,21 +202,25 @@ std::string state_in_words(const TopModel& model) {
         unknown += thread.verdict == Verdict::unknown;
     }
     const double window_ns = std::max(1.0, static_cast<double>(report.duration_ns));
-    return fmt::format("{} of {} threads that run are away from their memory; remote {:.2f} of {:.2f} CPUs{}",
-                       away, model.running(), static_cast<double>(report.remote_cpu_ns) / window_ns,
+    return fmt::format("{} of {} {}; remote {:.2f} of {:.2f} CPUs{}", away, model.running(),
+                       is_narrow ? "away" : "threads that run are away from their memory",
+                       static_cast<double>(report.remote_cpu_ns) / window_ns,
                        static_cast<double>(report.cpu_ns) / window_ns,
                        unknown == 0 ? "" : fmt::format("; {} unknown", unknown));
 }
 
 void add_heading(const TopModel& model, const View& view, std::vector<Line>& lines) {
     const Report& report = model.report();
+    const bool is_narrow = view.width < 60;
     const std::string left = fmt::format("numadrift top  {}", printable(view.how));
     const std::string right =
-        fmt::format("last {:.1f} s  {} of {} threads run{}  {}", model.seconds(), model.running(),
-                    model.threads(), view.paused ? "  PAUSED" : "", view.clock);
+        is_narrow ? fmt::format("{}/{}{} {}", model.running(), model.threads(), view.paused ? " PAUSED" : "",
+                                view.clock)
+                  : fmt::format("last {:.1f} s  {} of {} threads run{}  {}", model.seconds(), model.running(),
+                                model.threads(), view.paused ? "  PAUSED" : "", view.clock);
     const std::size_t room = view.width > right.size() + 1 ? view.width - right.size() - 1 : 0;
     lines.push_back({{fit(left, room) + " " + right, Style::bold}});
-    lines.push_back({{state_in_words(model), Style::plain}});
+    lines.push_back({{state_in_words(model, is_narrow), Style::plain}});
     std::uint64_t lost = 0;
     for (const auto& [kind, count] : report.lost.events)
         if (kind != ND_EVENT_access_sample) lost += count;
