@@ -8,7 +8,8 @@ make_initrd() {
 	mkdir -p "$tree"/{bin,sbin,proc,sys,dev,tmp,out,run,etc,lib64,usr/bin,sys/fs}
 	cp "$(command -v busybox)" "$tree/bin/busybox"
 	ldd "$tree/bin/busybox" >/dev/null 2>&1 && add_libraries "$tree" "$tree/bin/busybox"
-	[ -x "$build/numadrift" ] && add_file "$tree" "$build/numadrift" /usr/bin/numadrift
+	local program=${NUMADRIFT_PROGRAM:-$build/numadrift} # which is to be called numadrift there
+	[ -x "$program" ] && add_file "$tree" "$program" /usr/bin/numadrift
 	while [ "$1" != -- ]; do
 		case $1 in
 		*:*) add_file "$tree" "${1%%:*}" "${1#*:}" ;;

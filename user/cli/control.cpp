@@ -39,6 +39,10 @@ Result<int> speak(const std::string& verb, const ControlOptions& options) {
 
 Run add(CLI::App& app, const char* name, const char* help, bool needs_text) {
     CLI::App* verb = app.add_subcommand(name, help);
+    verb->footer(fmt::format("Examples:\n"
+                             "  numadrift {} 'deployed 4.2'\n"
+                             "  numadrift {} --recorder 4711 'alert: p99'",
+                             name, name));
     auto options = std::make_shared<ControlOptions>();
     auto* text = verb->add_option("TEXT", options->words, "What it is about");
     if (needs_text) text->required();

@@ -107,7 +107,10 @@ Result<int> examine(bool json) {
 Run add_doctor(CLI::App& app) {
     CLI::App* verb =
         app.add_subcommand("doctor", "Say what will work on this machine, what will not, and why");
-    verb->footer("Loads and attaches the BPF programs for a moment, with no target. Exit status 1 if\n"
+    verb->footer("Examples:\n"
+                 "  numadrift doctor\n"
+                 "  numadrift doctor --json\n"
+                 "Loads and attaches the BPF programs for a moment, with no target. Exit status 1 if\n"
                  "nothing can be recorded here.");
     auto json = std::make_shared<bool>(false);
     verb->add_flag("--json", *json, "Print as JSON (schema numadrift.doctor/1)");

@@ -231,7 +231,10 @@ Result<int> run(const SnapshotOptions& options) {
 Run add_snapshot(CLI::App& app) {
     CLI::App* verb =
         app.add_subcommand("snapshot", "Where the memory of a process is now, by mapping, policy and node");
-    verb->footer("Asks about a few thousand random pages, in small batches: as quick for 100 GiB as for\n"
+    verb->footer("Examples:\n"
+                 "  numadrift snapshot -p 4711\n"
+                 "  numadrift snapshot --comm 'postgres*' --json\n"
+                 "Asks about a few thousand random pages, in small batches: as quick for 100 GiB as for\n"
                  "1 GiB, and the process does not notice. --exact counts every page, and it may.");
     auto options = std::make_shared<SnapshotOptions>();
     verb->add_option("-p,--pid", options->pids, "Processes to look at")->delimiter(',');
