@@ -87,6 +87,7 @@ Result<int> run(const ExportOptions& options) {
     }
     if (options.file.empty())
         return Error{"no trace is given", "numadrift export FILE --format ndjson", true};
+    if (auto status = check_output(options.file, options.output); !status) return status.error();
     auto source = open_trace(options.file, options.report.window);
     if (!source) return source.error();
     const auto report = make_report(**source, options.report.thresholds);

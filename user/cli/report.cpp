@@ -8,6 +8,7 @@
 #include "util/file.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/core.h>
 
 namespace numadrift::cli {
@@ -66,6 +67,12 @@ Result<std::unique_ptr<Source>> open_trace(const std::string& file, const Window
     return std::unique_ptr<Source>(std::make_unique<AheadSource>(std::move(source)));
 }
 
+Status check_output(const std::string& trace, const std::string& output) {
+    std::error_code error; // one that is not there yet is no other's
+    if (!std::filesystem::equivalent(trace, output, error)) return Done{};
+    return Error{fmt::format("{} is the trace itself, and would be lost", output), "choose another file"};
+}
+
 namespace {
 
 // The threads asked for are told one by one; the sums stay those of all.
@@ -93,6 +100,7 @@ Status write_page(Report&& report, const std::string& file, const std::string& p
 } // namespace
 
 Result<int> print_report(const std::string& file, const ReportOptions& options) {
+    if (auto status = check_output(file, options.html); !status) return status.error();
     auto source = open_trace(file, options.window);
     if (!source) return source.error();
     auto report = make_report(**source, options.thresholds);

@@ -33,6 +33,9 @@ void add_group_option(CLI::App& verb, GroupBy& by);
 // The trace, or a window of it, read ahead in a thread of its own.
 Result<std::unique_ptr<Source>> open_trace(const std::string& file, const WindowBounds& window);
 
+// Error: what would be written is the trace itself.
+Status check_output(const std::string& trace, const std::string& output);
+
 // Reads the trace, prints the report on stdout. Answers the exit status.
 Result<int> print_report(const std::string& file, const ReportOptions& options);
 

@@ -146,7 +146,7 @@ Result<Outcome> Top::take_events(int wait_ms) {
         wait();
         return Outcome::end;
     }
-    const auto outcome = feed_.next(events_);
+    auto outcome = feed_.next(events_);
     if (!outcome) return outcome.error();
     if (*outcome == Outcome::end || !feed_.has_targets()) {
         has_ended_ = true;

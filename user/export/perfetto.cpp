@@ -153,7 +153,7 @@ void Exporter::write_clocks() {
             clock.add_uint64(snapshot::timestamp, ns);
         };
         add(kMonotonic, report_.start_monotonic_ns);
-        add(kRealtime, report_.trace.start_unix_ns + report_.window_ns);
+        add(kRealtime, report_.trace.start_unix_ns);
         snapshot.add_enum(snapshot::primary_trace_clock, static_cast<std::int32_t>(kMonotonic));
     }
     put(message);
@@ -197,11 +197,11 @@ void Exporter::describe_threads() {
         std::string& name = processes[thread.pid];
         if (name.empty() || raw(thread.pid) == raw(thread.tid)) name = printable(thread.comm);
     }
-    for (const auto& [pid, name] : processes)
-        put(track_packet(kProcessTracks + raw(pid), 0, [&](pbf_writer& descriptor) {
-            pbf_writer process(descriptor, track::process);
-            process.add_int32(track::process_pid, static_cast<std::int32_t>(raw(pid)));
-            process.add_string(track::process_name, name);
+    for (const auto& process : processes)
+        put(track_packet(kProcessTracks + raw(process.first), 0, [&](pbf_writer& descriptor) {
+            pbf_writer described(descriptor, track::process);
+            described.add_int32(track::process_pid, static_cast<std::int32_t>(raw(process.first)));
+            described.add_string(track::process_name, process.second);
         }));
     for (std::size_t index = 0; index < report_.threads.size(); ++index) {
         const ThreadReport& thread = report_.threads[index];

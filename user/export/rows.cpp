@@ -15,7 +15,7 @@ Json json_of(const Value& value) {
 }
 
 std::string quoted(const std::string& text) {
-    const std::string shown = printable(text);
+    std::string shown = printable(text);
     if (shown.find_first_of(",\"") == std::string::npos && !shown.empty() && shown.front() != ' ' &&
         shown.back() != ' ')
         return shown;

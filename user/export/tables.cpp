@@ -441,7 +441,7 @@ const std::vector<Table>& all() {
 }
 
 std::string trace_id(const Report& report) {
-    return fmt::format("{}-{}", report.trace.host, report.trace.start_unix_ns + report.window_ns);
+    return fmt::format("{}-{}", report.trace.host, report.trace.start_unix_ns);
 }
 
 std::string render_schema() {

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cwchar>
 #include <fmt/core.h>
-#include <wchar.h>
 
 namespace numadrift::ui {
 namespace {
@@ -144,7 +145,7 @@ Line row_line(const TopRow& row, const View& view) {
 
 std::string bar(double share, std::size_t width) {
     const auto filled =
-        static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(width) + 0.5);
+        static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(width)));
     return fmt::format("[{:|<{}}{:{}}]", "", filled, "", width - filled);
 }
 
@@ -273,7 +274,7 @@ void add_detail(const TopModel& model, const View& view, std::vector<Line>& line
         return;
     }
     add_wrapped(render_thread(*thread), view.width, lines);
-    lines.push_back({});
+    lines.emplace_back();
     for (const auto& [node, ns] : thread->locality.cpu_ns)
         lines.push_back(
             {{fmt::format("    ran {} on node {}", duration_text(static_cast<double>(ns)), raw(node)),
@@ -348,7 +349,7 @@ std::vector<Line> draw(const TopModel& model, const View& view, const std::vecto
             lines.push_back(row_line(rows[at], view));
     } else if (view.pane == Pane::detail) {
         add_heading(model, view, lines);
-        lines.push_back({});
+        lines.emplace_back();
         add_detail(model, view, lines);
     } else
         for (const auto text : kHelp) add_wrapped(std::string(text) + "\n", view.width, lines);

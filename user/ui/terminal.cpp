@@ -2,6 +2,7 @@
 #include "ui/terminal.h"
 
 #include <clocale>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <curses.h>
@@ -28,7 +29,7 @@ attr_t attributes_of(Style style) {
     case Style::plain: return A_NORMAL;
     case Style::bold: return A_BOLD;
     case Style::dim: return A_DIM;
-    case Style::heading: return A_REVERSE;
+    case Style::heading:
     case Style::chosen: return A_REVERSE;
     case Style::home: return colour(kHome, A_NORMAL);
     case Style::away: return colour(kAway, A_BOLD) | A_BOLD;
@@ -60,7 +61,8 @@ Result<std::unique_ptr<Terminal>> Terminal::open() {
     if (::isatty(STDOUT_FILENO) != 1 || ::isatty(STDIN_FILENO) != 1) return unusable;
     int status = 0;
     if (::setupterm(nullptr, STDOUT_FILENO, &status) != OK) return unusable;
-    if (const char* place = ::tigetstr("cup"); !place || place == reinterpret_cast<char*>(-1))
+    if (const char* place = ::tigetstr("cup");
+        reinterpret_cast<std::intptr_t>(place) <= 0) // none, or no text
         return unusable;
     SCREEN* screen = ::newterm(nullptr, stdout, stdin);
     if (!screen) return unusable;
@@ -89,7 +91,7 @@ std::size_t Terminal::height() const {
     return static_cast<std::size_t>(std::max(1, ::getmaxy(stdscr)));
 }
 
-void Terminal::show(const std::vector<Line>& lines) {
+void Terminal::show(const std::vector<Line>& lines) const {
     ::werase(stdscr);
     for (std::size_t y = 0; y < lines.size() && y < height(); ++y) {
         ::wmove(stdscr, static_cast<int>(y), 0);

@@ -26,7 +26,7 @@ public:
 
     std::size_t width() const;
     std::size_t height() const;
-    void show(const std::vector<Line>& lines);
+    void show(const std::vector<Line>& lines) const;
 
     // Of keys pressed meanwhile, the next; none: no more.
     Pressed next_key();

@@ -43,7 +43,7 @@ char TopModel::mark_of_last(const ThreadReport& thread) const {
     return most == ran.end() ? '.' : mark_of(most->first);
 }
 
-TopRow TopModel::row_of(const ThreadReport& thread) {
+TopRow TopModel::row_of(const ThreadReport& thread) const {
     const Locality& locality = thread.locality;
     TopRow row;
     row.pid = thread.pid;

@@ -58,7 +58,7 @@ public:
 
 private:
     using Key = std::pair<Pid, Tid>;
-    TopRow row_of(const ThreadReport& thread);
+    TopRow row_of(const ThreadReport& thread) const;
     char mark_of_last(const ThreadReport& thread) const;
 
     Lately lately_{kWindowNs};
