@@ -52,7 +52,8 @@ public:
         book();
         close_away(track_.end_ns, true);
         leave_out_shortest(kMostAway);
-        for (std::uint64_t window_ns = kFirstWindowNs; result_.spans.size() > kMostSpans; window_ns *= 2)
+        for (std::uint64_t window_ns = kFirstWindowNs;
+             result_.spans.size() > kMostSpans && window_ns < UINT64_MAX / 4; window_ns *= 2)
             result_.spans = blur(result_.spans, window_ns, &StandingSpan::kind);
         return std::move(result_);
     }

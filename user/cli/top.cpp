@@ -134,13 +134,14 @@ private:
     ui::View view_;
     std::vector<Event> events_;
     bool has_ended_ = false;
+    bool reads_keys_ = false; // else nobody takes them from stdin
 };
 
 // Waits a little where nothing is there: a live source does so itself.
 Result<Outcome> Top::take_events(int wait_ms) {
-    const auto wait = [wait_ms] {
+    const auto wait = [this, wait_ms] {
         pollfd keys{STDIN_FILENO, POLLIN, 0};
-        ::poll(&keys, ::isatty(STDIN_FILENO) == 1 ? 1 : 0, wait_ms);
+        ::poll(&keys, reads_keys_ ? 1 : 0, wait_ms);
     };
     if (has_ended_) {
         wait();
@@ -175,20 +176,22 @@ void Top::draw(ui::Terminal& terminal) {
 Result<int> Top::on_terminal(ui::Terminal& terminal) {
     constexpr int kWaitMs = 50;
     constexpr std::uint64_t kShareOfACpu = 50; // one part in so many for readings, at most
+    reads_keys_ = true;
     if (feed_.live) feed_.live->wake_for(STDIN_FILENO);
     std::uint64_t due_ns = 0;
+    bool was_last_read = false;
     draw(terminal);
     while (!stop_asked()) {
-        const bool had_ended = has_ended_;
         if (const auto outcome = take_events(kWaitMs); !outcome) return outcome.error();
-        bool is_new = had_ended != has_ended_;
+        bool is_new = false;
         for (auto pressed = terminal.next_key(); pressed.key != ui::Key::none;
              pressed = terminal.next_key()) {
             if (!press(pressed, model_, view_)) return 0;
             is_new = true;
         }
         const std::uint64_t now_ns = monotonic_ns();
-        if (now_ns >= due_ns && !view_.paused && !had_ended) {
+        if (now_ns >= due_ns && !view_.paused && !was_last_read) {
+            was_last_read = has_ended_; // of what came since the reading before
             read();
             // Where very much happens a reading takes long: it is made less often then.
             due_ns = now_ns + std::max(delay_ns_, (monotonic_ns() - now_ns) * kShareOfACpu);
@@ -251,12 +254,16 @@ Result<int> start(const TopOptions& options) {
     const auto delay = parse_duration(options.delay);
     if (!delay) return delay.error();
     const auto delay_ns = std::max<std::uint64_t>(static_cast<std::uint64_t>(delay->count()), 100'000'000);
+    const bool is_on_terminal = !options.once && ::isatty(STDOUT_FILENO) == 1;
+    if (is_on_terminal && !options.targets->command.empty())
+        return Error{"a command and the screen would share this terminal",
+                     "start it in another one and give -p PID, or use --once", true};
     std::optional<Child> child;
     catch_signals();
     auto feed = open_feed(options, child);
     if (!feed) return feed.error();
     Top top(*std::move(feed), delay_ns);
-    if (options.once || ::isatty(STDOUT_FILENO) != 1) return top.on_paper(options.once);
+    if (!is_on_terminal) return top.on_paper(options.once);
     auto terminal = ui::Terminal::open();
     if (terminal) return top.on_terminal(**terminal);
     say(terminal.error().what + ": pages of text instead");

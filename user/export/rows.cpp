@@ -44,7 +44,7 @@ void write_ndjson(const Report& report, const std::vector<const Table*>& which, 
             for (std::size_t i = 0; i < values.size(); ++i)
                 if (!std::holds_alternative<std::monostate>(values[i]))
                     row[table->columns[i].name] = json_of(values[i]);
-            out.write(row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+            out.write(row.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n");
         });
 }
 

@@ -10,8 +10,8 @@
 
 namespace numadrift::tables {
 
-// {"record": table, column: value, …} a line; what is not known is left out. Bytes that are no UTF-8 are
-// replaced.
+// {"record": table, column: value, …} a line, in ASCII; what is not known is left out. Bytes that are no
+// UTF-8 are replaced.
 void write_ndjson(const Report& report, const std::vector<const Table*>& which, Output& out);
 
 // RFC 4180 with a heading; what is not known is empty. Control characters and bytes that are no UTF-8 are

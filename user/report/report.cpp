@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/core.h>
+#include <iterator>
 
 namespace numadrift {
 namespace {
@@ -40,7 +41,8 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.moves_cross_llc = track.moves_cross_llc;
     thread.moves_same_llc = track.moves_same_llc;
     thread.missed_moves = track.missed_moves;
-    thread.moves = track.moves;
+    std::ranges::copy_if(track.moves, std::back_inserter(thread.moves),
+                         [](const CpuMoveRecord& move) { return !move.is_before; });
     thread.window_ns = std::max(track.stretches.window_ns(), track.moves_apart_ns);
     return thread;
 }
@@ -207,6 +209,9 @@ Report report_on(const Timeline& timeline, const Thresholds& thresholds) {
     report.residency = timeline.residency;
     report.marks = timeline.marks;
     report.counters = timeline.counters;
+    for (auto& [key, record] : report.counters) // the last value is told, whatever was thinned out before it
+        if (!record.points.empty() && record.points.back().value != record.last)
+            record.points.push_back({record.last_ns, record.last});
     report.memory = memory_of(timeline);
     report.cgroups = timeline.cgroups;
     report.threads = worst_first(timeline, thresholds);

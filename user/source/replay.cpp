@@ -5,8 +5,9 @@
 namespace numadrift {
 
 Result<Outcome> ReplaySource::next(std::vector<Event>& events) {
+    constexpr std::size_t kMostEvents = 4096; // at a time: who reads has keys to look at
     events.clear();
-    for (;;) {
+    while (events.size() < kMostEvents) {
         if (next_ == ahead_.size()) {
             if (has_ended_) break;
             next_ = 0;

@@ -15,10 +15,9 @@ constexpr std::uint64_t kFirstLookNs = 1'000'000'000;
 constexpr std::uint32_t kMigrateFail = 0x10; // TNF_MIGRATE_FAIL (kernel/sched/sched.h, 5.10 to 7.2)
 constexpr std::size_t kPruneSamples = 1024;  // of one page
 constexpr std::size_t kMostSurveyRows = 4096;
-constexpr std::int32_t kMostNodes = 1024; // MAX_NUMNODES of any kernel
 
 bool is_node(std::int32_t id) {
-    return id >= 0 && id < kMostNodes;
+    return id >= 0 && id < Topology::kMostNodes;
 }
 
 } // namespace

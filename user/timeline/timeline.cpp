@@ -76,6 +76,7 @@ void Timeline::on(const Event&, const WindowBegin& fields) {
     overhead = {};
     for (ThreadTrack& track : tracks_) {
         track.moves_cross_node = track.moves_cross_llc = track.moves_same_llc = track.missed_moves = 0;
+        for (CpuMoveRecord& move : track.moves) move.is_before = true;
         track.touched_pages.clear();
         track.hinted_pages.clear();
         track.decisions.clear();
@@ -278,7 +279,7 @@ void Timeline::on(const Event& event, const CpuMove& fields) {
     const Place left = place_of(from);
     const Place reached = place_of(to);
     if (left.node != reached.node)
-        keep_move(track, {now_ns, from, to, fields.cause, Tid{fields.by_tid}, fields.by_comm});
+        keep_move(track, {now_ns, from, to, fields.cause, Tid{fields.by_tid}, fields.by_comm, false});
     else if (left.llc == reached.llc) ++track.moves_same_llc;
     else ++track.moves_cross_llc;
 }

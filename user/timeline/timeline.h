@@ -31,6 +31,7 @@ struct CpuMoveRecord {
     std::uint8_t cause = ND_CAUSE_unknown;
     Tid by{}; // 0 for nobody in particular
     std::string by_comm;
+    bool is_before = false; // the window: it explains where the thread is, but is no news
 };
 
 // What NUMA balancing decided about a thread: so many times within a while.

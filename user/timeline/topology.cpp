@@ -46,13 +46,17 @@ std::size_t Topology::nodes_with_memory() const {
         nodes.begin(), nodes.end(), [](const auto& entry) { return entry.second.memory_bytes > 0; }));
 }
 
+// A trace may name any node; no kernel has more (MAX_NUMNODES).
 void Topology::apply(const Event& event) {
-    if (const auto* node = std::get_if<numadrift::TopologyNode>(&event.payload))
-        nodes[Node{node->node}].memory_bytes = node->memory_bytes;
-    else if (const auto* cpu = std::get_if<numadrift::TopologyCpu>(&event.payload))
-        cpus[Cpu{cpu->cpu}] = {Node{cpu->node}, cpu->llc};
-    else if (const auto* pair = std::get_if<numadrift::NodeDistance>(&event.payload))
-        nodes[Node{pair->from_node}].distances[Node{pair->to_node}] = pair->distance;
+    const auto is_node = [](std::int32_t id) { return id >= 0 && id < kMostNodes; };
+    if (const auto* node = std::get_if<numadrift::TopologyNode>(&event.payload)) {
+        if (is_node(node->node)) nodes[Node{node->node}].memory_bytes = node->memory_bytes;
+    } else if (const auto* cpu = std::get_if<numadrift::TopologyCpu>(&event.payload))
+        cpus[Cpu{cpu->cpu}] = {is_node(cpu->node) ? Node{cpu->node} : kNoNode, cpu->llc};
+    else if (const auto* pair = std::get_if<numadrift::NodeDistance>(&event.payload)) {
+        if (is_node(pair->from_node) && is_node(pair->to_node))
+            nodes[Node{pair->from_node}].distances[Node{pair->to_node}] = pair->distance;
+    }
 }
 
 std::vector<Payload> Topology::to_events() const {

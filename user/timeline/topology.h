@@ -19,6 +19,8 @@ struct Topology {
         std::int32_t llc = -1; // CPUs with the same number share a last-level cache; -1: unknown
     };
 
+    static constexpr std::int32_t kMostNodes = 1024;
+
     std::map<Node, NodeInfo> nodes;
     std::map<Cpu, CpuInfo> cpus;
 

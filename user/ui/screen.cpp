@@ -23,21 +23,26 @@ std::pair<wchar_t, std::size_t> first_of(std::string_view text) {
     return {code, length};
 }
 
-// Cut or filled up to exactly so many columns of a terminal.
-std::string fit(std::string_view text, std::size_t columns, bool right = false) {
-    std::string shown;
+// As much of it as so many columns of a terminal hold, and how many it takes.
+std::pair<std::string_view, std::size_t> cut(std::string_view text, std::size_t columns) {
     std::size_t used = 0;
-    while (!text.empty()) {
-        const auto [code, length] = first_of(text);
+    std::size_t bytes = 0;
+    while (bytes < text.size()) {
+        const auto [code, length] = first_of(text.substr(bytes));
         const int width = ::wcwidth(code);
         const std::size_t takes = width < 0 ? 1 : static_cast<std::size_t>(width);
         if (used + takes > columns) break;
-        shown += text.substr(0, length);
         used += takes;
-        text.remove_prefix(length);
+        bytes += length;
     }
-    const std::string blanks(columns - used, ' ');
-    return right ? blanks + shown : shown + blanks;
+    return {text.substr(0, bytes), used};
+}
+
+// Cut or filled up to exactly so many columns.
+std::string fit(std::string_view text, std::size_t columns, bool right = false) {
+    const auto [shown, used] = cut(text, columns);
+    return right ? fmt::format("{:{}}{}", "", columns - used, shown)
+                 : fmt::format("{}{:{}}", shown, "", columns - used);
 }
 
 std::string percent(const std::optional<double>& share) {
@@ -290,12 +295,17 @@ void add_detail(const TopModel& model, const View& view, std::vector<Line>& line
 
 Line footer(const TopModel& model, const View& view, std::size_t rows) {
     if (view.is_typing) return {{fmt::format("Only: {}_", printable(model.filter)), Style::bold}};
-    if (!view.message.empty()) return {{view.message, Style::alarm}};
-    if (view.pane != Pane::list) return {{"Esc back  q quit", Style::dim}};
+    Line line;
+    if (!view.message.empty()) line.push_back({view.message + "  ", Style::alarm});
+    if (view.pane != Pane::list) {
+        line.push_back({"Esc back  q quit", Style::dim});
+        return line;
+    }
     std::string text = "q quit  Enter thread  / filter  r c l m n t sort  p pause  h help";
     if (!model.filter.empty())
         text = fmt::format("Only: {} ({})  Esc all  ", printable(model.filter), rows) + text;
-    return {{text, Style::dim}};
+    line.push_back({text, Style::dim});
+    return line;
 }
 
 // Lines above the rows of the list.
@@ -313,9 +323,9 @@ std::size_t rows_in_sight(const TopModel& model, const View& view) {
 
 void cut_to(std::size_t width, Line& line) {
     for (Run& run : line) {
-        const std::string cut = fit(run.text, std::min(width, run.text.size()));
-        run.text = cut.substr(0, run.text.size());
-        width -= std::min(width, run.text.size());
+        const auto [shown, used] = cut(run.text, width);
+        run.text = std::string(shown);
+        width -= used;
     }
 }
 

@@ -57,7 +57,7 @@ TopRow TopModel::row_of(const ThreadReport& thread) const {
     row.locality = locality.locality();
     if (row.locality) row.remote = locality.remote_cpu_ns / window_ns;
     row.moves = thread.moves_cross_node;
-    if (!locality.away.empty()) row.why = by_text(locality.away.back());
+    if (!locality.away.empty() && locality.away.back().open) row.why = by_text(locality.away.back());
     return row;
 }
 

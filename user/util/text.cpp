@@ -7,7 +7,7 @@ namespace numadrift {
 namespace {
 
 // Length of the valid UTF-8 sequence at the start, 0 if there is none. No overlong forms, no
-// surrogates, no C1 controls (which terminals obey).
+// surrogates, no C1 controls (which terminals obey), nothing that turns the direction of text.
 std::size_t utf8_length(std::string_view text) {
     const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char lead = byte(0);
@@ -22,6 +22,10 @@ std::size_t utf8_length(std::string_view text) {
         (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf0 && byte(1) < 0x90) ||
         (lead == 0xf4 && byte(1) >= 0x90))
         return 0;
+    // U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069: what follows is shown in another order.
+    if (lead == 0xe2 && byte(1) == 0x80 && ((byte(2) & 0xfe) == 0x8e || (byte(2) >= 0xaa && byte(2) <= 0xae)))
+        return 0;
+    if (lead == 0xe2 && byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9) return 0;
     return length;
 }
 

@@ -92,7 +92,8 @@ TEST_CASE("NDJSON is one object a line, without what is not known") {
 }
 
 TEST_CASE("a counter is told as it changed, and of very many points a part") {
-    const Report report = drift().report();
+    Story story = drift();
+    const Report report = story.report();
     const CounterRecord& hits = report.counters.at({Node{0}, "numa_hit"});
     REQUIRE(hits.points.size() == 2);
     CHECK(hits.points[1].value == 30);
@@ -102,6 +103,10 @@ TEST_CASE("a counter is told as it changed, and of very many points a part") {
     CHECK(many.points.size() >= CounterRecord::kMostPoints / 4);
     CHECK(many.points.front().value == 0);
     CHECK(many.last == 99'999);
+    for (std::uint64_t i = 0; i < 5000; ++i)
+        story.at(2000 + static_cast<double>(i)).add(0, Counter{0, "free_bytes", i % 7 + i});
+    const Report long_one = story.report();
+    CHECK(long_one.counters.at({Node{0}, "free_bytes"}).points.back().value == 4999 % 7 + 4999);
 }
 
 TEST_CASE("slices add up to what ran, and know the locality of their time") {

@@ -133,3 +133,16 @@ TEST_CASE("an empty trace says that it says nothing") {
     CHECK(render_text(report, {}).find("nothing can be said") != std::string::npos);
     CHECK(json::parse(render_json(report)).at("threads").empty());
 }
+
+TEST_CASE("a trace that names very many nodes is analysed, and told in bounds") {
+    Story story;
+    for (std::uint32_t cpu = 10; cpu < 6000; ++cpu)
+        story.add(0, TopologyCpu{cpu, static_cast<std::int32_t>(cpu), -1})
+            .add(0, TopologyNode{static_cast<std::int32_t>(cpu), 1});
+    story.seen(101, 0).at(1).touch(101, 1000, 1000, 0);
+    for (std::uint32_t cpu = 10; cpu < 6000; ++cpu)
+        story.at(cpu).move(101, cpu == 10 ? 0 : cpu - 1, cpu, cpu);
+    const Report report = story.end().report();
+    CHECK(report.topology.nodes.size() <= Topology::kMostNodes);
+    CHECK(report.threads.size() == 1);
+}

@@ -137,3 +137,19 @@ TEST_CASE("before the first event the screen says that it waits") {
     model.read();
     CHECK(plain(draw(model, {}, model.rows())[1]).starts_with("Waiting"));
 }
+
+TEST_CASE("a name that is not ASCII takes no mark off the strip") {
+    Story story = away_since_four();
+    story.at(8100).add(101, TaskRename{"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"});
+    const TopModel model = read_each_second(story);
+    View view;
+    view.width = 62;
+    const auto rows = model.rows();
+    bool is_there = false;
+    for (const Line& one : draw(model, view, rows)) {
+        if (plain(one).find("\u00e9") == std::string::npos) continue;
+        is_there = true;
+        CHECK(plain(one).find("####") != std::string::npos);
+    }
+    CHECK(is_there);
+}

@@ -237,3 +237,14 @@ TEST_CASE("a trace without events, and one whose begin is damaged, are cut as as
     CHECK(report.duration_ns == Story::ms(2000));
     CHECK(report.lost.damages == 0);
 }
+
+TEST_CASE("a window's moves are those in it; what explains its begin is no move of it") {
+    const Report whole = report_of(drift().events);
+    const Report after = report_of(cut(drift().events, "+5s", nullptr));
+    CHECK(thread(whole, 100).moves.size() == 2);
+    REQUIRE(thread(after, 100).moves.size() == 1);
+    CHECK(thread(after, 100).moves.size() == thread(after, 100).moves_cross_node);
+    CHECK(thread(after, 100).moves[0].time_ns == 3'000'000'000);
+    REQUIRE(!thread(after, 100).locality.away.empty());
+    CHECK(thread(after, 100).locality.away[0].cause == ND_CAUSE_affinity);
+}

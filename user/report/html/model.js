@@ -77,6 +77,7 @@ class Model {
     this.threads = data.report.threads.map((thread, index) => ({
       index, thread, name: shown(thread.comm), lane: laneOf(data.lanes.threads[index]),
       cpu: Object.values(thread.cpu_ns).reduce((a, b) => a + b, 0) + thread.cpu_unattributed_ns }));
+    this.leaders = new Map(this.threads.filter((one) => one.thread.tid === one.thread.pid).map((one) => [one.thread.pid, one]));
     this.query = "";
     this.hidden = new Set();
     this.group = "";
@@ -100,7 +101,7 @@ class Model {
   groupOf(one) {
     if (this.group === "name") return one.name.replace(/\d+/g, "*");
     if (this.group === "process") {
-      const leader = this.threads.find((other) => other.thread.tid === one.thread.pid && other.thread.pid === one.thread.pid);
+      const leader = this.leaders.get(one.thread.pid);
       return (leader ? leader.name : "process") + " (" + one.thread.pid + ")";
     }
     return shown(this.cgroups[one.thread.pid] || "(no cgroup known)");
