@@ -209,7 +209,7 @@ std::string state_in_words(const TopModel& model, bool is_narrow) {
     }
     const double window_ns = std::max(1.0, static_cast<double>(report.duration_ns));
     return fmt::format("{} of {} {}; remote {:.2f} of {:.2f} CPUs{}", away, model.running(),
-                       is_narrow ? "away" : "threads that run are away from their memory",
+                       is_narrow ? "away" : "running threads are away",
                        static_cast<double>(report.remote_cpu_ns) / window_ns,
                        static_cast<double>(report.cpu_ns) / window_ns,
                        unknown == 0 ? "" : fmt::format("; {} unknown", unknown));
