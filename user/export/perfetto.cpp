@@ -1,6 +1,5 @@
 #include "export/perfetto.h"
 
-#include "probe/counters.h"
 #include "report/series.h"
 #include "util/text.h"
 
@@ -125,6 +124,12 @@ private:
     std::uint64_t track_of_waker(const CpuMoveRecord& move);
     std::uint64_t named_track(const std::string& name, std::uint64_t parent);
     std::uint64_t counter_track(const std::string& name, std::uint64_t parent, const char* unit);
+    // Of an event at this time of the trace.
+    void begin_packet(pbf_writer& packet, std::uint64_t time_ns) const {
+        packet.add_uint64(packet::timestamp, report_.start_monotonic_ns + time_ns);
+        packet.add_uint32(packet::timestamp_clock_id, kMonotonic);
+        packet.add_uint32(packet::sequence_id, kSequence);
+    }
     void event(const EventOf& what);
     template <class Number> void count(std::uint64_t track, std::uint64_t time_ns, Number value);
 
@@ -219,9 +224,7 @@ void Exporter::describe_threads() {
 void Exporter::event(const EventOf& what) {
     std::string message;
     pbf_writer packet(message);
-    packet.add_uint64(packet::timestamp, report_.start_monotonic_ns + what.time_ns);
-    packet.add_uint32(packet::timestamp_clock_id, kMonotonic);
-    packet.add_uint32(packet::sequence_id, kSequence);
+    begin_packet(packet, what.time_ns);
     pbf_writer event(packet, packet::track_event);
     event.add_enum(track_event::type, what.type);
     event.add_uint64(track_event::track_uuid, what.track);
@@ -245,9 +248,7 @@ void Exporter::event(const EventOf& what) {
 template <class Number> void Exporter::count(std::uint64_t track, std::uint64_t time_ns, Number value) {
     std::string message;
     pbf_writer packet(message);
-    packet.add_uint64(packet::timestamp, report_.start_monotonic_ns + time_ns);
-    packet.add_uint32(packet::timestamp_clock_id, kMonotonic);
-    packet.add_uint32(packet::sequence_id, kSequence);
+    begin_packet(packet, time_ns);
     pbf_writer event(packet, packet::track_event);
     event.add_enum(track_event::type, track_event::counter);
     event.add_uint64(track_event::track_uuid, track);

@@ -36,8 +36,6 @@ public:
     static constexpr std::size_t kMostMarks = 240;
     static constexpr std::size_t kIdleMarks = 40; // then the history of a thread is forgotten
 
-    TopModel() = default;
-
     void add(const Event& event) { lately_.add(event); }
 
     // Makes a reading of what is there.
