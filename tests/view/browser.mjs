@@ -6,8 +6,24 @@ import { chromium } from "playwright-core";
 const [, , page, json, bigPage, shots] = process.argv;
 const report = JSON.parse(readFileSync(json, "utf8"));
 const HOSTILE = "<script>alert(1)</script>\\x1b[31m";
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 const trouble = [];
+const browser = await launch();
+
+// A browser that draws frames. On a machine without a GPU one sometimes starts that never draws any: that says nothing
+// about the page, so another is started, and told.
+async function launch() {
+  for (let tries = 1; ; tries += 1) {
+    const fresh = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+    const tab = await fresh.newPage();
+    const draws = await Promise.race([tab.evaluate(() => new Promise((done) => requestAnimationFrame(() => done(true)))),
+                                      new Promise((done) => setTimeout(done, 20_000, false))]);
+    await tab.close();
+    if (draws) return fresh;
+    console.log(`again: a browser that draws no frame (try ${tries})`);
+    if (tries === 3) throw new Error("three browsers drew no frame in 20 s");
+    await fresh.close();
+  }
+}
 
 async function open(file, size, colorScheme = "light") {
   const context = await browser.newContext({ viewport: { width: size[0], height: size[1] }, colorScheme, hasTouch: true, offline: true });
@@ -19,7 +35,13 @@ async function open(file, size, colorScheme = "light") {
   tab.on("dialog", (dialog) => { trouble.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   tab.on("request", (request) => { if (!request.url().startsWith("file://")) trouble.push(`request: ${request.url()}`); });
   await tab.goto("file://" + file);
-  await tab.waitForFunction(() => window.numadrift && window.numadrift.drawn > 0);
+  try {
+    await tab.waitForFunction(() => window.numadrift && window.numadrift.drawn > 0, null, { timeout: 60_000, polling: 100 });
+  } catch (error) {
+    const seen = await tab.evaluate(() => ({ figures: document.getElementById("figures").textContent, isBuilt: Boolean(window.numadrift),
+                                             drawn: window.numadrift && window.numadrift.drawn, visibility: document.visibilityState }));
+    throw new Error(`${file} drew nothing: ${JSON.stringify(seen)}; ${trouble.join("; ")}`, { cause: error });
+  }
   return tab;
 }
 const state = (tab) => tab.evaluate(() => {
