@@ -1,6 +1,7 @@
 #include "export/perfetto.h"
 
 #include "report/series.h"
+#include "report/text.h"
 #include "util/text.h"
 
 #include <fmt/core.h>
@@ -259,10 +260,6 @@ template <class Number> void Exporter::count(std::uint64_t track, std::uint64_t 
     put(message);
 }
 
-std::string node_name(Node node) {
-    return node == kNoNode ? std::string("node ?") : fmt::format("node {}", raw(node));
-}
-
 std::int64_t number(std::uint64_t value) {
     return static_cast<std::int64_t>(value);
 }
@@ -282,7 +279,7 @@ void Exporter::write_stays(const ThreadReport& thread, std::uint64_t track) {
         event({track,
                stay.begin_ns,
                track_event::slice_begin,
-               node_name(stay.node),
+               node_text(stay.node),
                "node",
                {{"cpu_ns", number(stay.ran_ns)},
                 {"remote_cpu_ns", static_cast<std::int64_t>(stay.remote_ns)}}});
@@ -297,7 +294,7 @@ void Exporter::write_away(const ThreadReport& thread, std::uint64_t track) {
         EventOf begin{below,
                       away.start_ns,
                       track_event::slice_begin,
-                      fmt::format("away: {} → {}", node_name(away.from), node_name(away.to)),
+                      fmt::format("away: {} → {}", node_text(away.from), node_text(away.to)),
                       "away",
                       {{"cause", std::string(cause_of(away))},
                        {"home", std::int64_t{raw(away.from)}},
@@ -305,7 +302,7 @@ void Exporter::write_away(const ThreadReport& thread, std::uint64_t track) {
                        {"cpu_ns", number(away.cpu_ns)}}};
         if (raw(away.by) != 0)
             begin.annotations.push_back(
-                {"by", fmt::format("{} ({})", printable(away.by_comm), raw(away.by))});
+                {"by", thread_text(away.by_comm, away.by)});
         for (const auto& reason : away.uncorrected)
             begin.annotations.push_back({"uncorrected", printable(reason)});
         event(begin);
@@ -325,7 +322,7 @@ std::uint64_t Exporter::track_of_waker(const CpuMoveRecord& move) {
     if (!is_new) return entry->second;
     if (outside_ == 0) outside_ = named_track("threads that were not recorded", 0);
     return entry->second =
-               named_track(fmt::format("{} ({})", printable(move.by_comm), raw(move.by)), outside_);
+               named_track(thread_text(move.by_comm, move.by), outside_);
 }
 
 void Exporter::write_moves(const ThreadReport& thread, std::uint64_t track) {
@@ -334,18 +331,18 @@ void Exporter::write_moves(const ThreadReport& thread, std::uint64_t track) {
         EventOf moved{track,
                       move.time_ns,
                       track_event::instant,
-                      fmt::format("{} → {}: {}", node_name(report_.topology.node_of(move.from)),
-                                  node_name(report_.topology.node_of(move.to)), cause),
+                      fmt::format("{} → {}: {}", node_text(report_.topology.node_of(move.from)),
+                                  node_text(report_.topology.node_of(move.to)), cause),
                       "move",
                       {{"cause", cause},
                        {"from_cpu", std::int64_t{raw(move.from)}},
                        {"to_cpu", std::int64_t{raw(move.to)}}}};
         if (raw(move.by) != 0) {
             moved.annotations.push_back(
-                {"by", fmt::format("{} ({})", printable(move.by_comm), raw(move.by))});
+                {"by", thread_text(move.by_comm, move.by)});
             moved.flow_ends = next_flow_++;
             EventOf by{track_of_waker(move), move.time_ns, track_event::instant,
-                       fmt::format("moves {} ({})", printable(thread.comm), raw(thread.tid)), "move"};
+                       "moves " + thread_text(thread.comm, thread.tid), "move"};
             by.flow_begins = moved.flow_ends;
             event(by);
         }
@@ -356,7 +353,7 @@ void Exporter::write_moves(const ThreadReport& thread, std::uint64_t track) {
 void Exporter::write_locality(const ThreadReport& thread, std::uint64_t track) {
     if (!thread.locality.locality()) return;
     const std::uint64_t counter = counter_track(
-        fmt::format("locality of {} ({})", printable(thread.comm), raw(thread.tid)), track, "share");
+        "locality of " + thread_text(thread.comm, thread.tid), track, "share");
     double shown = -1;
     for (const StandingSpan& span : thread.locality.spans) {
         if (span.ran_ns == 0 || span.standing == Standing::unknown) continue;
@@ -373,7 +370,7 @@ void Exporter::write_page_moves() {
         event({track,
                move.begin_ns,
                track_event::instant,
-               fmt::format("{} pages {} → {}", move.pages, node_name(move.from), node_name(move.to)),
+               fmt::format("{} pages {} → {}", move.pages, node_text(move.from), node_text(move.to)),
                "pages",
                {{"pages", number(move.pages)}, {"reason", std::string(reason_name(move.reason))}}});
 }
@@ -395,7 +392,7 @@ void Exporter::write_sums() {
     for (const Slice& slice : slices)
         if (const auto known = slice.locality()) count(locality, slice.begin_ns, *known);
     for (const auto& [node, info] : report_.topology.nodes) {
-        const std::uint64_t ran = counter_track("CPUs used on " + node_name(node), all, "CPUs");
+        const std::uint64_t ran = counter_track("CPUs used on " + node_text(node), all, "CPUs");
         for (const Slice& slice : slices) {
             const auto found = slice.ran_ns.find(node);
             count(ran, slice.begin_ns, found == slice.ran_ns.end() ? 0.0 : found->second / length_ns);
@@ -404,7 +401,7 @@ void Exporter::write_sums() {
     std::map<Node, std::uint64_t> tracks;
     for (const MemoryPoint& point : report_.memory) {
         std::uint64_t& track = tracks[point.node];
-        if (track == 0) track = counter_track("memory on " + node_name(point.node), all, "bytes");
+        if (track == 0) track = counter_track("memory on " + node_text(point.node), all, "bytes");
         count(track, point.time_ns, point.pages * 4096);
     }
 }
@@ -414,7 +411,7 @@ void Exporter::write_counters() {
     for (const auto& [key, record] : report_.counters) {
         const auto& [node, name] = key;
         std::uint64_t& group = groups[node];
-        if (group == 0) group = named_track(node == kNoNode ? "host" : node_name(node), 0);
+        if (group == 0) group = named_track(node == kNoNode ? "host" : node_text(node), 0);
         const std::uint64_t track =
             counter_track(printable(name), group, name.ends_with("bytes") ? "bytes" : "count");
         for (const auto& point : record.points) count(track, point.time_ns, point.value);

@@ -21,23 +21,26 @@ char mark_of(Standing standing) {
     return '?';
 }
 
+std::string node_text(Node node) {
+    return node == kNoNode ? std::string("node ?") : fmt::format("node {}", raw(node));
+}
+
+std::string thread_text(std::string_view comm, Tid tid) {
+    return fmt::format("{} ({})", printable(comm), raw(tid));
+}
+
 std::string by_text(const AwayInterval& interval) {
     if (interval.opening == Opening::page_move) return "its memory was moved away";
     std::string text(cause_name(interval.cause));
     std::replace(text.begin(), text.end(), '_', ' ');
     if (interval.opening == Opening::neither) text = "since it was first known";
-    if (raw(interval.by) != 0)
-        text += fmt::format(" by {} ({})", printable(interval.by_comm), raw(interval.by));
+    if (raw(interval.by) != 0) text += " by " + thread_text(interval.by_comm, interval.by);
     return text;
 }
 
 namespace {
 
 constexpr std::size_t kStripColumns = 60;
-
-std::string node_text(Node node) {
-    return node == kNoNode ? std::string("node ?") : fmt::format("node {}", raw(node));
-}
 
 std::string time_text(std::uint64_t ns) {
     return fmt::format("+{:.3f}s", static_cast<double>(ns) / 1e9);

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace numadrift {
 
@@ -18,6 +19,12 @@ std::string render_text(const Report& report, const TextOptions& options);
 
 // What is said of one thread: its home, what it lost, when it was away and why.
 std::string render_thread(const ThreadReport& thread);
+
+// "node 1"; "node ?" where nobody knows.
+std::string node_text(Node node);
+
+// "nginx (4711)", the name made harmless.
+std::string thread_text(std::string_view comm, Tid tid);
 
 // "wakeup by nginx (4711)": what opened the interval.
 std::string by_text(const AwayInterval& interval);

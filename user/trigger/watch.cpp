@@ -1,6 +1,6 @@
 #include "trigger/watch.h"
 
-#include "report/report.h"
+#include "report/text.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/text.h"
@@ -85,7 +85,7 @@ std::optional<Reading> read_events(const Lately& lately, const Condition& condit
         const auto value = of(thread.locality);
         if (!value || (worst && (condition.above ? *value <= worst->value : *value >= worst->value)))
             continue;
-        worst = Reading{*value, fmt::format("{} ({})", printable(thread.comm), raw(thread.tid))};
+        worst = Reading{*value, thread_text(thread.comm, thread.tid)};
     }
     return worst;
 }

@@ -4,9 +4,7 @@
 #include "report/series.h"
 #include "source/replay.h"
 #include "story.h"
-#include "temporary.h"
-#include "util/file.h"
-#include "util/output.h"
+#include "written.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -25,15 +23,6 @@ Story drift() {
     story.at(1500).add(0, Counter{0, "numa_hit", 30});
     story.at(2000).runtime(101, 2, 2000).end();
     return story;
-}
-
-std::string written(const std::function<void(Output&)>& write) {
-    const Temporary file;
-    auto out = Output::open(file.path());
-    REQUIRE(out);
-    write(*out);
-    REQUIRE(out->finish());
-    return *read_file(file.path());
 }
 
 const tables::Table& table(const std::string& name) {

@@ -1,5 +1,6 @@
 #include "report/html/html.h"
 
+#include "probe/counters.h"
 #include "report/html/assets.h"
 #include "report/html/lanes.h"
 #include "report/json.h"
@@ -8,7 +9,7 @@
 #include "util/text.h"
 
 #include <algorithm>
-#include <array>
+#include <map>
 #include <zlib.h>
 
 namespace numadrift::html {
@@ -92,7 +93,7 @@ Json series_json(const Report& report) {
         }
         counters.push_back({{"node", where.first == kNoNode ? Json(nullptr) : Json(raw(where.first))},
                             {"name", where.second},
-                            {"is_level", !rate_of(report, where.first, where.second)},
+                            {"is_level", probe::is_level(where.second)},
                             {"points", points}});
     }
     return {{"slices", slices.size()},
@@ -139,26 +140,21 @@ void write(Report report, const std::string& file, Output& out) {
                     {"series", series_json(report)},
                     {"cgroups", cgroups},
                     {"file", printable(file)}};
-    const std::string packed = base64(compressed(data.dump(-1, ' ', false, Json::error_handler_t::replace)));
-    const std::string title = escaped(printable(report.trace.host) + ": " + report.summary);
-    const std::string text = escaped(render_text(report, {10, file, {}}));
-    const std::array<std::pair<std::string_view, std::string_view>, 7> parts = {
-        {{"TITLE", title},
-         {"SUMMARY", escaped(report.summary)},
-         {"STYLE", assets::style()},
-         {"TEXT", text},
-         {"D3", assets::d3()},
-         {"DATA", packed},
-         {"SCRIPT", assets::script()}}};
+    const std::map<std::string_view, std::string> parts = {
+        {"TITLE", escaped(printable(report.trace.host) + ": " + report.summary)},
+        {"SUMMARY", escaped(report.summary)},
+        {"STYLE", std::string(assets::style())},
+        {"TEXT", escaped(render_text(report, {10, file, {}}))},
+        {"D3", std::string(assets::d3())},
+        {"DATA", base64(compressed(data.dump(-1, ' ', false, Json::error_handler_t::replace)))},
+        {"SCRIPT", std::string(assets::script())}};
     std::string_view page = assets::page();
     while (!page.empty()) {
         const std::size_t at = page.find('@');
         out.write(page.substr(0, at));
         if (at == std::string_view::npos) break;
         const std::size_t end = page.find('@', at + 1);
-        const auto name = page.substr(at + 1, end - at - 1);
-        for (const auto& [part, content] : parts)
-            if (part == name) out.write(content);
+        out.write(parts.at(page.substr(at + 1, end - at - 1)));
         page.remove_prefix(end + 1);
     }
 }
