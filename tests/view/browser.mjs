@@ -7,10 +7,9 @@ const [, , page, json, bigPage, shots] = process.argv;
 const report = JSON.parse(readFileSync(json, "utf8"));
 const HOSTILE = "<script>alert(1)</script>\\x1b[31m";
 const trouble = [];
-const browser = await launch();
+let browser = await launch();
 
-// A browser that draws frames. On a machine without a GPU one sometimes starts that never draws any: that says nothing
-// about the page, so another is started, and told.
+// A browser that draws frames at all: one that does not says nothing about the page. Another is started then, and told.
 async function launch() {
   for (let tries = 1; ; tries += 1) {
     const fresh = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
@@ -25,7 +24,7 @@ async function launch() {
   }
 }
 
-async function open(file, size, colorScheme = "light") {
+async function visit(file, size, colorScheme) {
   const context = await browser.newContext({ viewport: { width: size[0], height: size[1] }, colorScheme, hasTouch: true, offline: true });
   const tab = await context.newPage();
   tab.on("console", (message) => {
@@ -35,14 +34,25 @@ async function open(file, size, colorScheme = "light") {
   tab.on("dialog", (dialog) => { trouble.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   tab.on("request", (request) => { if (!request.url().startsWith("file://")) trouble.push(`request: ${request.url()}`); });
   await tab.goto("file://" + file);
+  return tab;
+}
+
+// Waits for the first picture. A page that drew none, and had nothing to complain of, is tried in another browser.
+async function open(file, size, colorScheme = "light", isAgain = false) {
+  const tab = await visit(file, size, colorScheme);
   try {
-    await tab.waitForFunction(() => window.numadrift && window.numadrift.drawn > 0, null, { timeout: 60_000, polling: 100 });
+    await tab.waitForFunction(() => window.numadrift && window.numadrift.drawn > 0, null, { polling: 100 });
+    return tab;
   } catch (error) {
     const seen = await tab.evaluate(() => ({ figures: document.getElementById("figures").textContent, isBuilt: Boolean(window.numadrift),
                                              drawn: window.numadrift && window.numadrift.drawn, visibility: document.visibilityState }));
-    throw new Error(`${file} drew nothing: ${JSON.stringify(seen)}; ${trouble.join("; ")}`, { cause: error });
+    const what = `${file} drew nothing: ${JSON.stringify(seen)}; ${trouble.join("; ")}`;
+    if (isAgain || trouble.length > 0) throw new Error(what, { cause: error });
+    console.log("again: " + what);
+    await browser.close();
+    browser = await launch();
+    return open(file, size, colorScheme, true);
   }
-  return tab;
 }
 const state = (tab) => tab.evaluate(() => {
   const { model } = window.numadrift;

@@ -34,8 +34,10 @@ function nodeText(node) { return node === null || node === undefined || node < 0
 
 async function unpack(base64) {
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
+  const unpacker = new DecompressionStream("gzip"), writer = unpacker.writable.getWriter();
+  writer.write(bytes);
+  writer.close();
+  return JSON.parse(await new Response(unpacker.readable).text());
 }
 
 // Flat numbers of html/lanes.h as arrays to search in: begin, end and code of each span.
