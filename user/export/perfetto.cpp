@@ -300,9 +300,7 @@ void Exporter::write_away(const ThreadReport& thread, std::uint64_t track) {
                        {"home", std::int64_t{raw(away.from)}},
                        {"ran_on", std::int64_t{raw(away.to)}},
                        {"cpu_ns", number(away.cpu_ns)}}};
-        if (raw(away.by) != 0)
-            begin.annotations.push_back(
-                {"by", thread_text(away.by_comm, away.by)});
+        if (raw(away.by) != 0) begin.annotations.push_back({"by", thread_text(away.by_comm, away.by)});
         for (const auto& reason : away.uncorrected)
             begin.annotations.push_back({"uncorrected", printable(reason)});
         event(begin);
@@ -321,8 +319,7 @@ std::uint64_t Exporter::track_of_waker(const CpuMoveRecord& move) {
     const auto [entry, is_new] = outsiders_.try_emplace(raw(move.by), 0);
     if (!is_new) return entry->second;
     if (outside_ == 0) outside_ = named_track("threads that were not recorded", 0);
-    return entry->second =
-               named_track(thread_text(move.by_comm, move.by), outside_);
+    return entry->second = named_track(thread_text(move.by_comm, move.by), outside_);
 }
 
 void Exporter::write_moves(const ThreadReport& thread, std::uint64_t track) {
@@ -338,8 +335,7 @@ void Exporter::write_moves(const ThreadReport& thread, std::uint64_t track) {
                        {"from_cpu", std::int64_t{raw(move.from)}},
                        {"to_cpu", std::int64_t{raw(move.to)}}}};
         if (raw(move.by) != 0) {
-            moved.annotations.push_back(
-                {"by", thread_text(move.by_comm, move.by)});
+            moved.annotations.push_back({"by", thread_text(move.by_comm, move.by)});
             moved.flow_ends = next_flow_++;
             EventOf by{track_of_waker(move), move.time_ns, track_event::instant,
                        "moves " + thread_text(thread.comm, thread.tid), "move"};
@@ -352,8 +348,8 @@ void Exporter::write_moves(const ThreadReport& thread, std::uint64_t track) {
 
 void Exporter::write_locality(const ThreadReport& thread, std::uint64_t track) {
     if (!thread.locality.locality()) return;
-    const std::uint64_t counter = counter_track(
-        "locality of " + thread_text(thread.comm, thread.tid), track, "share");
+    const std::uint64_t counter =
+        counter_track("locality of " + thread_text(thread.comm, thread.tid), track, "share");
     double shown = -1;
     for (const StandingSpan& span : thread.locality.spans) {
         if (span.ran_ns == 0 || span.standing == Standing::unknown) continue;

@@ -1,6 +1,6 @@
 // The page as a file: what stands in its markup. What it draws is looked at by tests/view/browser.
-#include "report/html/html.h"
 #include "report/html/assets.h"
+#include "report/html/html.h"
 #include "story.h"
 #include "written.h"
 
