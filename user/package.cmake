@@ -21,10 +21,10 @@ add_custom_command(OUTPUT ${manual} ${manual}.gz
   DEPENDS numadrift man/head.8 man/tail.8 VERBATIM)
 add_custom_target(documents ALL DEPENDS ${completion_files} ${manual})
 
-install(TARGETS numadrift)
+install(TARGETS numadrift numadrift_static)
 install(FILES ${manual}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION share/doc/numadrift RENAME copyright)
-install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION share/doc/numadrift)
+install(FILES ${CMAKE_SOURCE_DIR}/README.md trace/FORMAT.md DESTINATION share/doc/numadrift)
 install(FILES ${completions}/bash DESTINATION share/bash-completion/completions RENAME numadrift)
 install(FILES ${completions}/zsh DESTINATION share/zsh/vendor-completions RENAME _numadrift)
 install(FILES ${completions}/fish DESTINATION share/fish/vendor_completions.d RENAME numadrift.fish)
