@@ -62,9 +62,36 @@ void touch(char* memory, std::size_t pages) {
     for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 4096) = 1;
 }
 
+std::uint64_t wall_ns() {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
 // In an order without runs: an event a page, nothing to coalesce.
 void touch_scattered(char* memory, std::size_t pages) {
     for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 7919 % pages * 4096) = 1;
+}
+
+// Touches fresh pages without any order for so long; counts them in `touched`.
+Recording record_storm(std::uint64_t length_ns, double budget, std::uint64_t* touched) {
+    LiveOptions options;
+    options.budget = budget;
+    return record(
+        [length_ns, touched] {
+            constexpr std::size_t kPages = 2'000;
+            char* memory = fresh_pages(kPages);
+            for (const std::uint64_t end_ns = wall_ns() + length_ns; wall_ns() < end_ns; *touched += kPages) {
+                touch_scattered(memory, kPages);
+                ::madvise(memory, kPages * 4096, MADV_DONTNEED);
+            }
+        },
+        options);
+}
+
+// What the programs took of a CPU.
+double bpf_share(const Report& report) {
+    return static_cast<double>(report.overhead.bpf_ns) / static_cast<double>(report.duration_ns);
 }
 
 } // namespace
@@ -128,15 +155,20 @@ TEST_CASE("a run of touches is one event, told although the thread stops touchin
     struct Found {
         char* memory;
         std::uint32_t tid;
+        std::uint64_t touching_ns;
     };
     auto* found = shared<Found>();
     const auto recording = record([found] {
         std::thread([found] {
             found->memory = fresh_pages(600);
             found->tid = static_cast<std::uint32_t>(::syscall(SYS_gettid));
+            const std::uint64_t begin_ns = wall_ns();
             touch(found->memory, 300);
-            ::usleep(1'500'000); // nothing ends the run; twice a second somebody looks
+            found->touching_ns = wall_ns() - begin_ns;
+            ::usleep(3'000'000); // nothing ends the run; twice a second somebody looks
+            const std::uint64_t second_ns = wall_ns();
             touch(found->memory + 300 * 4096, 300);
+            found->touching_ns += wall_ns() - second_ns;
         }).join();
     });
     const auto base = reinterpret_cast<std::uint64_t>(found->memory);
@@ -154,8 +186,8 @@ TEST_CASE("a run of touches is one event, told although the thread stops touchin
         if (end_ns == 0 && run->address < base + 300 * 4096) first_half += run->pages;
     }
     CHECK(pages == 600);
-    CHECK(first_half == 300); // told before the thread ended
-    CHECK(events <= 10);
+    CHECK(first_half == 300);                             // told before the thread ended
+    CHECK(events <= 10 + found->touching_ns / 5'000'000); // what grows older than 10 ms is told
 }
 
 TEST_CASE("emitted = received + lost, without and with losses") {
@@ -165,7 +197,7 @@ TEST_CASE("emitted = received + lost, without and with losses") {
         options.budget = 0;
         const auto recording = record(
             [] {
-                for (int round = 0; round < 20; ++round) {
+                for (int round = 0; round < 10; ++round) { // 16 MiB hold them, however late the reader is
                     char* memory = fresh_pages(20'000);
                     touch_scattered(memory, 20'000);
                     ::munmap(memory, 20'000 * 4096);
@@ -176,25 +208,22 @@ TEST_CASE("emitted = received + lost, without and with losses") {
         REQUIRE(end.size() == 1);
         CHECK(end[0].emitted == end[0].received + recording.lost());
         CHECK(end[0].received >= recording.all<FirstTouch>().size());
-        CHECK(end[0].emitted >= 400'000);
+        CHECK(end[0].emitted >= 200'000);
         if (ring_mib == 16) CHECK(recording.lost() == 0);
     }
 }
 
 TEST_CASE("over the budget first touches are seen in slices of time, openly, and totals stay unbiased") {
-    constexpr int kRounds = 100;
-    constexpr std::size_t kPages = 20'000;
-    LiveOptions options;
-    options.budget = 0.02;
-    const auto recording = record(
-        [] {
-            char* memory = fresh_pages(kPages);
-            for (int round = 0; round < kRounds; ++round) {
-                touch_scattered(memory, kPages);
-                ::madvise(memory, kPages * 4096, MADV_DONTNEED);
-            }
-        },
-        options);
+    // An eighth of what the programs cost this machine without a budget, whatever that is.
+    auto* touched = shared<std::uint64_t>();
+    MemorySource unbounded(record_storm(2'000'000'000, 0, touched).events);
+    const auto measured = make_report(unbounded, {});
+    REQUIRE(measured);
+    const double budget = bpf_share(*measured) / 8;
+    REQUIRE(budget > 0);
+
+    *touched = 0;
+    const auto recording = record_storm(12'000'000'000, budget, touched);
     const auto rates = recording.all<Rate>();
     REQUIRE_FALSE(rates.empty());
     CHECK(rates[0].one_in > 1);
@@ -202,18 +231,17 @@ TEST_CASE("over the budget first touches are seen in slices of time, openly, and
     const auto report = make_report(source, {});
     REQUIRE(report);
     CHECK(report->complete);
-    std::uint64_t events = 0;
-    for (const auto& touch : recording.all<FirstTouch>()) events += touch.pages;
-    CHECK(events < kRounds * kPages / 3);
+    std::uint64_t seen = 0;
+    for (const auto& touch : recording.all<FirstTouch>()) seen += touch.pages;
+    CHECK(seen < *touched / 2);
     std::uint64_t pages = 0;
     for (const auto& thread : report->threads)
         for (const auto& [node, count] : thread.faults) pages += count;
-    CHECK(pages > kRounds * kPages * 0.6);
-    CHECK(pages < kRounds * kPages * 1.4);
+    // Some fifteen slices; what is done in one and in another differs on a machine with other work.
+    CHECK(static_cast<double>(pages) > static_cast<double>(*touched) * 0.5);
+    CHECK(static_cast<double>(pages) < static_cast<double>(*touched) * 1.7);
     // It costs no more than it may, but for what it took to find out.
-    const double share =
-        static_cast<double>(report->overhead.bpf_ns) / static_cast<double>(report->duration_ns);
-    CHECK(share < 0.04);
+    CHECK(bpf_share(*report) < budget * 3);
 }
 
 TEST_CASE("a full ring loses events, counts them by kind, and never blocks the target") {

@@ -11,9 +11,10 @@
 
 int main(int argc, char** argv) {
     doctest::Context context(argc, argv);
-    const bool lists = std::ranges::any_of(std::span(argv, static_cast<std::size_t>(argc)), [](const char* word) {
-        return std::string_view(word).starts_with("--list-test-cases");
-    });
+    const bool lists =
+        std::ranges::any_of(std::span(argv, static_cast<std::size_t>(argc)), [](const char* word) {
+            return std::string_view(word).starts_with("--list-test-cases");
+        });
     if (lists) return context.run();
     if (const auto sources = numadrift::live::preview_sources(); !sources) {
         std::printf("SKIPPED live: %s\n", sources.error().what.c_str());

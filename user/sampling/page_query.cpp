@@ -13,7 +13,8 @@ namespace {
 // A batch that takes longer waited for the mmap lock, or for its CPU: the next ones are smaller.
 constexpr std::uint64_t kLongNs = 400'000;
 constexpr double kMostCreditNs = 5e6;
-constexpr double kMostChargeNs = 50e6;
+// A debt silences the samples for a hundred times as long.
+constexpr double kMostDebtNs = 4e6;
 
 int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
     const long failed =
@@ -23,7 +24,8 @@ int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<int>
 
 } // namespace
 
-PageQuery::PageQuery() : PageQuery(move_pages, monotonic_ns) {}
+PageQuery::PageQuery()
+    : PageQuery(move_pages, monotonic_ns, [] { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }) {}
 
 std::size_t PageQuery::allowance() {
     const std::uint64_t now_ns = clock_();
@@ -34,18 +36,19 @@ std::size_t PageQuery::allowance() {
     return credit_ns_ > 0 ? batch_ : 0;
 }
 
-// A long wait for the lock of a process that hangs is a debt of some seconds, not of minutes.
-void PageQuery::charge(std::uint64_t ns) {
-    credit_ns_ -= std::min(static_cast<double>(ns), kMostChargeNs);
-    spent_ns_ += ns;
+PageQuery::Spent PageQuery::charge_since(const Spent& begin) {
+    const Spent end = now();
+    const Spent spent{end.cpu_ns - begin.cpu_ns, end.wall_ns - begin.wall_ns};
+    credit_ns_ = std::max(credit_ns_ - static_cast<double>(spent.cpu_ns), -kMostDebtNs);
+    spent_ns_ += spent.wall_ns;
+    return spent;
 }
 
 std::optional<std::vector<Node>> PageQuery::ask(Pid pid, std::span<const std::uint64_t> addresses) {
     std::vector<int> status(addresses.size(), -EFAULT);
-    const std::uint64_t begin_ns = clock_();
+    const Spent begin = now();
     const int error = ask_(pid, addresses, status);
-    const std::uint64_t took_ns = clock_() - begin_ns;
-    charge(took_ns);
+    const std::uint64_t took_ns = charge_since(begin).wall_ns;
     longest_ns_ = std::max(longest_ns_, took_ns);
     pages_ += addresses.size();
     batch_ =

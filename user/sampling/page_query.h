@@ -1,6 +1,7 @@
 // On which nodes pages of a process are, by move_pages(2) with no target: it names nodes and moves
 // nothing. The kernel holds the process' mmap lock meanwhile (for reading), so questions are asked
-// in small batches, their time is measured, and they take a bounded share of all time.
+// in small batches, and the CPU time they take is a bounded share of all time. What is waited for, a CPU or
+// the lock of a process that forks, is no burden to anybody, and is not charged.
 #pragma once
 
 #include "timeline/ids.h"
@@ -19,12 +20,19 @@ public:
     using Ask = std::function<int(Pid, std::span<const std::uint64_t> addresses, std::span<int> status)>;
     using Clock = std::function<std::uint64_t()>; // ns
 
+    // What something took: of the asking thread's CPU, and of everybody's time.
+    struct Spent {
+        std::uint64_t cpu_ns = 0;
+        std::uint64_t wall_ns = 0;
+    };
+
     static constexpr std::size_t kMostPages = 128; // a batch; the mmap lock is held some 0.1 to 0.3 ms
     static constexpr std::size_t kFewestPages = 16;
     static constexpr double kShareOfTime = 0.01;
 
     PageQuery(); // of the running kernel
-    PageQuery(Ask ask, Clock clock) : ask_(std::move(ask)), clock_(std::move(clock)) {}
+    PageQuery(Ask ask, Clock clock, Clock cpu_clock)
+        : ask_(std::move(ask)), clock_(std::move(clock)), cpu_clock_(std::move(cpu_clock)) {}
 
     // How many pages may be asked for now; 0: wait.
     std::size_t allowance();
@@ -33,8 +41,9 @@ public:
     // one may not ask about it (is_forbidden).
     std::optional<std::vector<Node>> ask(Pid pid, std::span<const std::uint64_t> addresses);
 
-    // Takes time from the budget, for something else that was as much a burden.
-    void charge(std::uint64_t ns);
+    // Takes from the budget what something else took that was as much a burden: the time since `begin`.
+    Spent now() const { return {cpu_clock_(), clock_()}; }
+    Spent charge_since(const Spent& begin);
 
     bool is_forbidden() const { return is_forbidden_; } // the last question was
 
@@ -46,6 +55,7 @@ public:
 private:
     Ask ask_;
     Clock clock_;
+    Clock cpu_clock_;
     std::size_t batch_ = kMostPages;
     std::uint64_t refilled_ns_ = 0;
     double credit_ns_ = 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <ranges>
 #include <unistd.h>
 #include <utility>
 
@@ -16,9 +17,6 @@ constexpr std::size_t kMostWaiting = 1024;
 // An address outside all known mappings: they have changed. How soon they are read again.
 constexpr std::uint64_t kReadAgainNs = 200'000'000;
 constexpr std::uint64_t kReadAtLastNs = 30'000'000'000;
-// The text comes page by page, and the lock is let go in between: most of a long read is not the
-// target's burden, and must not silence the samples for seconds.
-constexpr std::uint64_t kMostReadChargeNs = 2'000'000;
 constexpr std::uint64_t kPassesASurvey = 4; // one of so many passes begins with the survey
 
 } // namespace
@@ -28,10 +26,10 @@ Sampler::Sampler(SamplerOptions options, PageQuery query)
 
 // Reading holds the mmap lock too, and is paid for like a question. False: the process is gone.
 bool Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) {
-    const std::uint64_t begin_ns = query_.now_ns();
+    const PageQuery::Spent begin = query_.now();
     const auto text = read_file(fmt::format("{}/proc/{}/maps", options_.root, pid));
     if (text) known.mappings = Mappings::parse(*text);
-    query_.charge(std::min(query_.now_ns() - begin_ns, kMostReadChargeNs));
+    query_.charge_since(begin);
     known.read_ns = now_ns;
     known.pause_ns = std::clamp(2 * known.pause_ns, kReadAgainNs, kReadAtLastNs);
     known.next_read_ns = now_ns + known.pause_ns;
@@ -103,16 +101,17 @@ void Sampler::tell_forbidden(std::uint64_t now_ns, std::vector<Event>& events) {
                                   {}}});
 }
 
-// Asks for pages of the process whose sample has waited longest. Answers how many pages.
+// Asks for pages of the process whose sample is the newest, and its newest samples first: an answer is dated
+// to when it comes, and an old one would speak of another moment. Answers how many pages.
 std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
-    const std::uint32_t pid = waiting_.front().pid;
+    const std::uint32_t pid = waiting_.back().pid;
     std::vector<Waiting> samples;
     std::deque<Waiting> others;
     std::vector<std::uint64_t> pages;
-    for (const Waiting& sample : waiting_) {
+    for (const Waiting& sample : std::views::reverse(waiting_)) {
         const bool is_known = std::ranges::find(pages, sample.address) != pages.end();
         if (sample.pid != pid || (!is_known && pages.size() >= most)) {
-            others.push_back(sample);
+            others.push_front(sample);
             continue;
         }
         if (!is_known) pages.push_back(sample.address);
@@ -122,7 +121,7 @@ std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     const auto nodes = query_.ask(Pid{pid}, pages);
     const std::uint64_t now_ns = query_.now_ns();
     tell_forbidden(now_ns, events);
-    for (const Waiting& sample : samples) {
+    for (const Waiting& sample : std::views::reverse(samples)) { // in the order they were taken
         const auto at = static_cast<std::size_t>(std::ranges::find(pages, sample.address) - pages.begin());
         const Node node = nodes ? (*nodes)[at] : kNoNode;
         if (node == kNoNode) ++counts_[{sample.pid, sample.tid}].absent;

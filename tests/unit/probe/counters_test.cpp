@@ -47,7 +47,7 @@ TEST_CASE("node counters, pressure and what NUMA balancing did are read") {
     CHECK(all.count({1, "numa_hit"}) == 0);
 }
 
-TEST_CASE("memory bandwidth of resctrl is that of the node of the cache; unavailable is no number") {
+TEST_CASE("memory bandwidth of resctrl is that of the node of the cache, unavailable is no number") {
     Tree tree;
     for (const auto& [cpu, id] : {std::pair(0, 4), std::pair(1, 4), std::pair(2, 9), std::pair(3, 9)}) {
         const std::string cache = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cache/index3";

@@ -86,7 +86,7 @@ TEST_CASE("groups sum up their threads") {
     CHECK(render_text(report, {10, "", GroupBy::name}).find("worker-*") != std::string::npos);
 }
 
-TEST_CASE("a group that lost locality is named, with the cause; the others are not") {
+TEST_CASE("a group that lost locality is named, with the cause, the others are not") {
     const auto good = hour(1e9).report();
     const auto bad = hour(5000).report();
     const auto comparison = compare(good, bad, GroupBy::name);

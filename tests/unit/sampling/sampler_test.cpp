@@ -20,7 +20,9 @@ constexpr std::uint64_t kMs = 1'000'000;
 struct World {
     test::Tree tree;
     std::uint64_t now_ns = 1'000'000'000;
-    std::uint64_t ask_takes_ns = 0;
+    std::uint64_t cpu_ns = 0;
+    std::uint64_t ask_takes_ns = 0; // of CPU time
+    std::uint64_t ask_waits_ns = 0; // for the lock of the process, or a CPU
     int error = 0;
     std::vector<std::size_t> asked; // pages of each question
 
@@ -32,12 +34,13 @@ struct World {
         return PageQuery(
             [this](Pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
                 asked.push_back(addresses.size());
-                now_ns += ask_takes_ns;
+                now_ns += ask_takes_ns + ask_waits_ns;
+                cpu_ns += ask_takes_ns;
                 for (std::size_t i = 0; i < addresses.size(); ++i)
                     status[i] = addresses[i] < kData + (8 << 20) ? 0 : 1;
                 return error;
             },
-            [this] { return now_ns; });
+            [this] { return now_ns; }, [this] { return cpu_ns; });
     }
     Sampler sampler() { return Sampler({tree.root(), {}}, query()); }
 };
@@ -125,7 +128,7 @@ TEST_CASE("more samples than may be asked for are thinned out evenly and counted
 
 TEST_CASE("questions that take long become smaller, and wait for their share of time") {
     World world;
-    world.ask_takes_ns = 3 * kMs; // the mmap lock is contended
+    world.ask_takes_ns = 3 * kMs;
     Sampler sampler = world.sampler();
     std::vector<Event> events;
     for (int pass = 0; pass < 200; ++pass) {
@@ -137,6 +140,49 @@ TEST_CASE("questions that take long become smaller, and wait for their share of 
     CHECK(world.asked.back() == PageQuery::kFewestPages);
     // 4.6 s have gone by: one per cent of it, and the 5 ms to begin with.
     CHECK(sampler.query_ns() <= 60 * kMs);
+}
+
+TEST_CASE("who waits for the lock of a process that forks is not silent afterwards") {
+    World world;
+    world.ask_takes_ns = kMs / 10;
+    world.ask_waits_ns = 420 * kMs;
+    Sampler sampler = world.sampler();
+    std::vector<Event> events;
+    sampler.take(load_of(kData));
+    sampler.pass(events);
+    REQUIRE(events.size() == 1);
+    world.ask_waits_ns = 0;
+    for (std::uint64_t i = 1; i <= 50; ++i) { // a second of samples of one CPU, and more
+        sampler.take(load_of(kData + i * 4096));
+        world.now_ns += 20 * kMs;
+        sampler.pass(events);
+    }
+    CHECK(events.size() == 51);
+}
+
+TEST_CASE("a question that took a long CPU time silences the samples for less than half a second") {
+    World world;
+    world.ask_takes_ns = 400 * kMs;
+    Sampler sampler = world.sampler();
+    std::vector<Event> events;
+    sampler.take(load_of(kData));
+    sampler.pass(events);
+    REQUIRE(events.size() == 1);
+    world.now_ns += 410 * kMs;
+    sampler.take(load_of(kData));
+    sampler.pass(events);
+    CHECK(events.size() == 2);
+}
+
+TEST_CASE("where not all can be asked for, the newest samples are") {
+    World world;
+    Sampler sampler = world.sampler();
+    for (std::uint64_t i = 0; i < 1000; ++i) sampler.take(load_of(kData + i * 4096));
+    std::vector<Event> events;
+    sampler.pass(events);
+    REQUIRE(events.size() == PageQuery::kMostPages);
+    for (const Event& event : events)
+        CHECK(std::get<AccessSample>(event.payload).address >= kData + (1000 - PageQuery::kMostPages) * 4096);
 }
 
 TEST_CASE("a process that is gone leaves nothing waiting") {

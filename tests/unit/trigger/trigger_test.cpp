@@ -109,7 +109,7 @@ TEST_CASE("pressure is the share of time that tasks stalled over the length aske
     CHECK(fired_s <= 25);
 }
 
-TEST_CASE("a command that fails or takes long is a condition; one that hangs is not waited for") {
+TEST_CASE("a command that fails or takes long is a condition, one that hangs is not waited for") {
     const auto fires = [](const char* text) {
         trigger::Watch watch({condition(text)}, {});
         for (std::uint64_t s = 1; s < 6; ++s) {

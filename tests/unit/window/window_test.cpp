@@ -238,7 +238,7 @@ TEST_CASE("a trace without events, and one whose begin is damaged, are cut as as
     CHECK(report.lost.damages == 0);
 }
 
-TEST_CASE("a window's moves are those in it; what explains its begin is no move of it") {
+TEST_CASE("a window's moves are those in it, what explains its begin is no move of it") {
     const Report whole = report_of(drift().events);
     const Report after = report_of(cut(drift().events, "+5s", nullptr));
     CHECK(thread(whole, 100).moves.size() == 2);
