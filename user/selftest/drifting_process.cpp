@@ -43,8 +43,14 @@ Result<Truth> DriftingProcess::truth() const {
     Truth truth{plan_.scope, Tid{static_cast<std::uint32_t>(pid_)}, {}};
     for (std::size_t i = 0; i < plan_.workers.size(); ++i) {
         const SharedTruth::Worker& told = shared_->workers[i];
-        WorkerTruth worker{plan_.workers[i], Tid{told.tid},      told.cpu_ns,       {},
-                           told.pages,       told.pages_on_node, told.touched_pages};
+        WorkerTruth worker;
+        worker.plan = plan_.workers[i];
+        worker.tid = Tid{told.tid};
+        worker.cpu_ns = told.cpu_ns;
+        worker.pages = told.pages;
+        worker.pages_on_node = told.pages_on_node;
+        worker.touched_from = told.touched_from;
+        worker.touched_pages = told.touched_pages;
         for (std::uint32_t m = 0; m < told.move_count; ++m)
             worker.moves.push_back(to_move(told.moves[m], m == 0 ? worker.plan.away_cpu : worker.plan.cpu));
         truth.workers.push_back(std::move(worker));

@@ -28,6 +28,7 @@ struct SharedTruth {
         std::uint64_t cpu_ns;
         std::uint64_t pages;
         std::uint64_t pages_on_node;
+        std::uint64_t touched_from;
         std::uint64_t touched_pages;
         Move moves[2];
     };

@@ -24,6 +24,8 @@ public:
             if (const auto* move = std::get_if<CpuMove>(&event.payload))
                 moves_.push_back({event.time_ns, Tid{event.tid}, Cpu{move->from_cpu}, Cpu{move->to_cpu},
                                   move->cause, Tid{move->by_tid}});
+            if (const auto* touch = std::get_if<FirstTouch>(&event.payload))
+                touches_.push_back({Tid{event.tid}, touch->address, touch->pages, Node{touch->node}});
             events_.push_back(std::move(event));
         }
     }
@@ -36,10 +38,12 @@ public:
     }
     std::vector<Event> events() { return std::move(events_); }
     std::vector<SeenMove> moves() { return std::move(moves_); }
+    std::vector<SeenTouch> touches() { return std::move(touches_); }
 
 private:
     std::vector<Event> events_;
     std::vector<SeenMove> moves_;
+    std::vector<SeenTouch> touches_;
     std::map<Tid, std::size_t> samples_;
 };
 
@@ -89,6 +93,7 @@ Result<Recording> record_drift(const Plan& plan) {
     if (!truth) return truth.error();
     recording.truth = *std::move(truth);
     recording.moves = collector.moves();
+    recording.touches = collector.touches();
     MemorySource source(collector.events());
     auto report = make_report(source, {});
     if (!report) return report.error();

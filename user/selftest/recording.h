@@ -1,5 +1,5 @@
-// The drifting process, recorded: the report numadrift makes of it, and single moves for what a report does
-// not tell one by one.
+// The drifting process, recorded: the report numadrift makes of it, and the single moves and first touches
+// that a report sums up.
 #pragma once
 
 #include "report/report.h"
@@ -19,10 +19,18 @@ struct SeenMove {
     Tid by{};
 };
 
+struct SeenTouch {
+    Tid tid{};
+    std::uint64_t address = 0;
+    std::uint64_t pages = 0;
+    Node node = kNoNode;
+};
+
 struct Recording {
     Truth truth;
     Report report;
     std::vector<SeenMove> moves;
+    std::vector<SeenTouch> touches;
     std::uint64_t attach_ns = 0; // from the programs' load until the targets are known
     std::uint64_t length_ns = 0;
 };

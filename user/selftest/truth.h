@@ -49,7 +49,8 @@ struct WorkerTruth {
     std::vector<TrueMove> moves;
     std::uint64_t pages = 0;         // of its memory, that were looked for
     std::uint64_t pages_on_node = 0; // of them, those that are on plan.node
-    std::uint64_t touched_pages = 0; // for the first time, while it was recorded
+    std::uint64_t touched_from = 0;  // the address of pages it touched for the first time, while recorded
+    std::uint64_t touched_pages = 0; // … how many
 };
 
 struct Truth {

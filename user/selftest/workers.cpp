@@ -132,6 +132,7 @@ void Drift::work(Worker& self) {
     self.go_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     if (self.fresh) {
         use(self.fresh, kTouchedBytes, kPage);
+        self.told->touched_from = reinterpret_cast<std::uintptr_t>(self.fresh);
         self.told->touched_pages = kTouchedBytes / kPage;
     }
     ++started_;

@@ -12,6 +12,7 @@ using test::Story;
 namespace {
 
 constexpr Tid kMover{100};
+constexpr std::uint64_t kTouchedFrom = 1'000'000ull * 4096;
 constexpr std::uint64_t kCallNs = 2'000'000; // so long a call of sched_setaffinity takes
 
 struct Ways {
@@ -19,6 +20,7 @@ struct Ways {
     double move_ms = 2001;
     std::uint8_t cause = ND_CAUSE_affinity;
     std::uint32_t by = 100;
+    int node_of_touches = 1; // of worker-C
     bool has_c = true;
     double ran_ms = 6000; // of worker-A in the recording
     int samples = 100;
@@ -34,11 +36,12 @@ Truth truth() {
     const WorkerPlan a{"worker-A", Script::moves_away, Node{0}, Cpu{0}, Cpu{2}, Node{1}};
     const WorkerPlan b{"worker-B", Script::moves_and_returns, Node{1}, Cpu{2}, Cpu{0}, Node{0}};
     const WorkerPlan c{"worker-C", Script::stays, Node{1}, Cpu{3}, Cpu{3}, Node{1}};
-    return {Scope::nodes,
-            kMover,
-            {{a, Tid{7}, Story::ms(6000), {true_move(Cpu{2}, 2000)}, 1024, 1024, 0},
-             {b, Tid{8}, Story::ms(6000), {true_move(Cpu{0}, 2000), true_move(Cpu{2}, 4000)}, 1024, 1024, 0},
-             {c, Tid{9}, Story::ms(6000), {}, 1024, 1024, 256}}};
+    return {
+        Scope::nodes,
+        kMover,
+        {{a, Tid{7}, Story::ms(6000), {true_move(Cpu{2}, 2000)}, 1024, 1024, 0, 0},
+         {b, Tid{8}, Story::ms(6000), {true_move(Cpu{0}, 2000), true_move(Cpu{2}, 4000)}, 1024, 1024, 0, 0},
+         {c, Tid{9}, Story::ms(6000), {}, 1024, 1024, kTouchedFrom, 256}}};
 }
 
 void sample(Story& story, std::uint32_t tid, int node, int count) {
@@ -61,7 +64,8 @@ Recording recorded(const Ways& ways = {}) {
     sample(story, 8, 1, ways.samples);
     if (ways.has_c) {
         sample(story, 9, 1, ways.samples);
-        story.touch(9, 1'000'000, 256, 1);
+        story.touch(9, 1'000'000, 256, ways.node_of_touches);
+        story.touch(9, 500'000, 16, 0); // of the program's text
     }
     story.at(ways.move_ms);
     move(story, 7, 0, 2, 2001, ways);
@@ -71,11 +75,16 @@ Recording recorded(const Ways& ways = {}) {
     story.at(6000).runtime(7, 2, ways.ran_ms).runtime(8, 2, 6000);
     if (ways.has_c) story.runtime(9, 3, 6000);
     story.end();
-    Recording recording{truth(), story.report(), {}, 0, 0};
+    Recording recording;
+    recording.truth = truth();
+    recording.report = story.report();
     for (const Event& event : story.events)
         if (const auto* fields = std::get_if<CpuMove>(&event.payload))
             recording.moves.push_back({event.time_ns, Tid{event.tid}, Cpu{fields->from_cpu},
                                        Cpu{fields->to_cpu}, fields->cause, Tid{fields->by_tid}});
+    for (const Event& event : story.events)
+        if (const auto* fields = std::get_if<FirstTouch>(&event.payload))
+            recording.touches.push_back({Tid{event.tid}, fields->address, fields->pages, Node{fields->node}});
     return recording;
 }
 
@@ -105,6 +114,7 @@ TEST_CASE("selftest: swapped nodes fail") {
     CHECK_FALSE(all_passed(checks));
     CHECK(is_wrong(checks, "worker-A", "verdict"));
     CHECK(is_wrong(checks, "worker-A", "memory"));
+    CHECK(is_wrong(check(recorded({.node_of_touches = 0})), "worker-C", "first touches"));
 }
 
 TEST_CASE("selftest: a move that is dated wrong fails, early or late") {
@@ -155,12 +165,11 @@ TEST_CASE("selftest: with one node the moves between CPUs are checked") {
     story.at(2001).add(7, CpuMove{0, 1, Story::ms(2001), 0, "", ND_CAUSE_affinity});
     story.at(6000).runtime(7, 1, 6000).end();
     const WorkerPlan a{"worker-A", Script::moves_away, Node{0}, Cpu{0}, Cpu{1}, Node{0}};
-    Recording recording{
-        {Scope::cpus, kMover, {{a, Tid{7}, Story::ms(6000), {true_move(Cpu{1}, 2000)}, 1024, 1024, 0}}},
-        story.report(),
-        {{Story::kBeginNs + Story::ms(2001), Tid{7}, Cpu{0}, Cpu{1}, ND_CAUSE_affinity, Tid{}}},
-        0,
-        0};
+    Recording recording;
+    recording.truth = {
+        Scope::cpus, kMover, {{a, Tid{7}, Story::ms(6000), {true_move(Cpu{1}, 2000)}, 1024, 1024, 0, 0}}};
+    recording.report = story.report();
+    recording.moves = {{Story::kBeginNs + Story::ms(2001), Tid{7}, Cpu{0}, Cpu{1}, ND_CAUSE_affinity, Tid{}}};
     CHECK(all_passed(check(recording)));
     recording.moves.front().to = Cpu{0};
     CHECK(is_wrong(check(recording), "worker-A", "way"));
