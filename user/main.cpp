@@ -16,15 +16,21 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "numadrift " NUMADRIFT_VERSION);
     app.footer("Start here:\n"
                "  numadrift doctor            what will work on this machine\n"
+               "  numadrift selftest          see that it is right on this machine\n"
                "  numadrift record -p PID     record a process until Ctrl-C, then say what happened\n"
                "  numadrift top -p PID        watch it\n"
                "  numadrift snapshot -p PID   where its memory is now");
-    const std::map<std::string, cli::Run> verbs = {
-        {"record", cli::add_record(app)},   {"report", cli::add_report(app)},
-        {"top", cli::add_top(app)},         {"diff", cli::add_diff(app)},
-        {"export", cli::add_export(app)},   {"snapshot", cli::add_snapshot(app)},
-        {"trigger", cli::add_trigger(app)}, {"mark", cli::add_mark(app)},
-        {"doctor", cli::add_doctor(app)},   {"completion", cli::add_completion(app)}};
+    const std::map<std::string, cli::Run> verbs = {{"record", cli::add_record(app)},
+                                                   {"report", cli::add_report(app)},
+                                                   {"top", cli::add_top(app)},
+                                                   {"diff", cli::add_diff(app)},
+                                                   {"export", cli::add_export(app)},
+                                                   {"snapshot", cli::add_snapshot(app)},
+                                                   {"trigger", cli::add_trigger(app)},
+                                                   {"mark", cli::add_mark(app)},
+                                                   {"doctor", cli::add_doctor(app)},
+                                                   {"selftest", cli::add_selftest(app)},
+                                                   {"completion", cli::add_completion(app)}};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -367,6 +367,18 @@ void Live::pace(bool is_busy) {
     next_tasks_ns_ = std::min(next_tasks_ns_, pass_begin_ns_ + kTaskPeriodNs);
 }
 
+// Made wrong on purpose, where a build asks for it: pages of node 0 are told to be on node 1, and the other
+// way.
+void break_nodes([[maybe_unused]] std::vector<Event>& events) {
+#ifdef NUMADRIFT_BREAK_NODES
+    const auto swap_nodes = [](std::int32_t& node) { node = node == 0 || node == 1 ? 1 - node : node; };
+    for (Event& event : events) {
+        if (auto* touch = std::get_if<FirstTouch>(&event.payload)) swap_nodes(touch->node);
+        if (auto* sample = std::get_if<AccessSample>(&event.payload)) swap_nodes(sample->node);
+    }
+#endif
+}
+
 Result<Outcome> Live::next(std::vector<Event>& events) {
     events.clear();
     if (finished_) return Outcome::end;
@@ -375,6 +387,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     if (stopping_) {
         finish();
         order_.release(UINT64_MAX, events);
+        break_nodes(events);
         return Outcome::batch;
     }
     const std::size_t held = order_.inbox().size();
@@ -386,6 +399,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     take_off_targets();
     const bool hold = more_ && order_.inbox().size() < kMostHeld;
     if (!hold && previous_pass_ns > kUnderWayNs) order_.release(previous_pass_ns - kUnderWayNs, events);
+    break_nodes(events);
     return events.empty() ? Outcome::timeout : Outcome::batch;
 }
 
