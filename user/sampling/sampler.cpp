@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <fmt/core.h>
-#include <ranges>
 #include <unistd.h>
 #include <utility>
 
@@ -108,7 +107,8 @@ std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     std::vector<Waiting> samples;
     std::deque<Waiting> others;
     std::vector<std::uint64_t> pages;
-    for (const Waiting& sample : std::views::reverse(waiting_)) {
+    for (auto newest = waiting_.rbegin(); newest != waiting_.rend(); ++newest) {
+        const Waiting& sample = *newest;
         const bool is_known = std::ranges::find(pages, sample.address) != pages.end();
         if (sample.pid != pid || (!is_known && pages.size() >= most)) {
             others.push_front(sample);
@@ -121,7 +121,8 @@ std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     const auto nodes = query_.ask(Pid{pid}, pages);
     const std::uint64_t now_ns = query_.now_ns();
     tell_forbidden(now_ns, events);
-    for (const Waiting& sample : std::views::reverse(samples)) { // in the order they were taken
+    std::ranges::reverse(samples); // in the order they were taken
+    for (const Waiting& sample : samples) {
         const auto at = static_cast<std::size_t>(std::ranges::find(pages, sample.address) - pages.begin());
         const Node node = nodes ? (*nodes)[at] : kNoNode;
         if (node == kNoNode) ++counts_[{sample.pid, sample.tid}].absent;
