@@ -31,4 +31,5 @@ for backend in $(cat /out/moved); do taskset -p c "$backend" >/dev/null; done
 wait $load
 kill -INT $recorder
 wait $recorder || { cat /tmp/record; exit 1; }
+# shellcheck disable=SC2046 # a word for each
 kill -9 $(pidof postgres)

@@ -23,6 +23,7 @@ for event in sched_move_numa sched_swap_numa sched_migrate_task; do echo 1 >$tra
 # Without a budget: what programs cost in an emulator says nothing.
 for seed in "$@"; do
 	name=/out/$seed
+	# shellcheck disable=SC2046,SC2086 # words, or none
 	drifter make "$seed" $kind --nodes "$nodes" --cpus "$cpus" $([ "$balancing" = 1 ] && echo --balancing) $old >/tmp/scenario
 	drifter run /tmp/scenario "$name.truth" --nodes "$nodes" --cpus "$cpus" >/tmp/ready &
 	runner=$!
