@@ -107,8 +107,8 @@ std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     std::vector<Waiting> samples;
     std::deque<Waiting> others;
     std::vector<std::uint64_t> pages;
-    for (auto newest = waiting_.rbegin(); newest != waiting_.rend(); ++newest) {
-        const Waiting& sample = *newest;
+    std::ranges::reverse(waiting_); // the newest first
+    for (const Waiting& sample : waiting_) {
         const bool is_known = std::ranges::find(pages, sample.address) != pages.end();
         if (sample.pid != pid || (!is_known && pages.size() >= most)) {
             others.push_front(sample);
