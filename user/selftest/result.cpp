@@ -49,7 +49,7 @@ std::string error_line(const Answer& answer) {
 }
 
 void cost_line(std::string_view what, const CostPair& cost, Lines& lines) {
-    lines.line("  {:<14} {:>7.0f} ns without, {:>7.0f} ns with it: {:+.0f} ns (noise {:.0f} ns)", what,
+    lines.line("  {:<14} {:>6.0f} ns without, {:>6.0f} ns with: {:+.0f} ns (noise {:.0f} ns)", what,
                cost.without_ns, cost.with_ns, cost.added_ns(), cost.noise_ns);
 }
 
