@@ -17,10 +17,10 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# How many times slower this machine is now than the one the time limits were set on, at least 1: a loop of the
-# shell takes 0.25 s there. Others who use its CPUs count too.
+# How many times slower this machine is now than the one the time limits were set on, rounded up: a loop of the
+# shell takes 0.3 s there at most. Others who use its CPUs count too.
 slowness() {
 	local begin_us=${EPOCHREALTIME/[.,]/} i
 	for ((i = 0; i < 250000; i++)); do :; done
-	printf '%s\n' $(((${EPOCHREALTIME/[.,]/} - begin_us) / 2250000 + 1))
+	printf '%s\n' $(((${EPOCHREALTIME/[.,]/} - begin_us + 299999) / 300000))
 }

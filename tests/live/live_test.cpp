@@ -5,6 +5,7 @@
 #include "source/memory.h"
 #include "temporary.h"
 #include "trace/writer.h"
+#include "util/clock.h"
 
 #include <algorithm>
 #include <atomic>
@@ -41,9 +42,7 @@ template <class T> T* shared() {
 }
 
 std::uint64_t thread_cpu_ns() {
-    timespec time{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void spin_ms(std::uint64_t ms) {
@@ -62,12 +61,6 @@ void touch(char* memory, std::size_t pages) {
     for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 4096) = 1;
 }
 
-std::uint64_t wall_ns() {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
-}
-
 // In an order without runs: an event a page, nothing to coalesce.
 void touch_scattered(char* memory, std::size_t pages) {
     for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 7919 % pages * 4096) = 1;
@@ -81,7 +74,8 @@ Recording record_storm(std::uint64_t length_ns, double budget, std::uint64_t* to
         [length_ns, touched] {
             constexpr std::size_t kPages = 2'000;
             char* memory = fresh_pages(kPages);
-            for (const std::uint64_t end_ns = wall_ns() + length_ns; wall_ns() < end_ns; *touched += kPages) {
+            for (const std::uint64_t end_ns = monotonic_ns() + length_ns; monotonic_ns() < end_ns;
+                 *touched += kPages) {
                 touch_scattered(memory, kPages);
                 ::madvise(memory, kPages * 4096, MADV_DONTNEED);
             }
@@ -162,13 +156,13 @@ TEST_CASE("a run of touches is one event, told although the thread stops touchin
         std::thread([found] {
             found->memory = fresh_pages(600);
             found->tid = static_cast<std::uint32_t>(::syscall(SYS_gettid));
-            const std::uint64_t begin_ns = wall_ns();
+            const std::uint64_t begin_ns = monotonic_ns();
             touch(found->memory, 300);
-            found->touching_ns = wall_ns() - begin_ns;
+            found->touching_ns = monotonic_ns() - begin_ns;
             ::usleep(3'000'000); // nothing ends the run; twice a second somebody looks
-            const std::uint64_t second_ns = wall_ns();
+            const std::uint64_t second_ns = monotonic_ns();
             touch(found->memory + 300 * 4096, 300);
-            found->touching_ns += wall_ns() - second_ns;
+            found->touching_ns += monotonic_ns() - second_ns;
         }).join();
     });
     const auto base = reinterpret_cast<std::uint64_t>(found->memory);
