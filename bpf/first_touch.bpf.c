@@ -8,7 +8,7 @@
 
 /*
  * page_add_new_anon_rmap(page, vma, address), up to 6.4: THP is the only huge page here, and its
- * address is that of the huge page. 512: HPAGE_PMD_NR on x86.
+ * address is that of the huge page.
  */
 SEC("fentry/page_add_new_anon_rmap")
 int BPF_PROG(on_new_anon_page, void *page, struct vm_area_struct *vma, unsigned long address)
@@ -19,7 +19,7 @@ int BPF_PROG(on_new_anon_page, void *page, struct vm_area_struct *vma, unsigned 
 	if (!is_target(pid))
 		return 0;
 	flags = PAGE_FLAGS(page);
-	return touch(pid, address, HAS_HEAD(flags) ? 512 : 1, node_of_flags(flags),
+	return touch(pid, address, HAS_HEAD(flags) ? HUGE_PAGES : 1, node_of_flags(flags),
 		     ND_MEMORY_anonymous);
 }
 
@@ -56,6 +56,9 @@ static __always_inline int map_file_page(struct vm_fault *vmf, void *page, u32 p
 	u64 flags;
 
 	if (!is_target(pid))
+		return 0;
+	/* Code is no data: a program maps hundreds of its pages without working on them. */
+	if (vma->vm_flags & VM_EXEC)
 		return 0;
 	/* A write to a private mapping maps its anonymous copy: the hooks above count that. */
 	if (is_write_fault(vmf) && !(vma->vm_flags & VM_SHARED))

@@ -55,6 +55,12 @@ struct mempolicy___v5_10 {
 	} v;
 };
 
+struct mm_struct;
+
+struct thread_struct {
+	unsigned long fsbase; /* arch/x86/include/asm/processor.h, 5.10 to 7.2 */
+};
+
 struct task_struct {
 	struct thread_info thread_info; /* holds the CPU from 5.16 (bcf9033e5449) */
 	unsigned int __state;
@@ -68,6 +74,8 @@ struct task_struct {
 	int numa_preferred_nid;
 	unsigned long *numa_faults;
 	struct mempolicy *mempolicy;
+	struct mm_struct *mm;
+	struct thread_struct thread;
 };
 
 /* Up to 5.13: `state`; up to 5.15: `cpu` in task_struct itself. */
@@ -77,6 +85,7 @@ struct task_struct___v5_10 {
 };
 
 struct mm_struct {
+	u64 *pgd;
 	struct task_struct *owner;
 };
 
@@ -194,6 +203,7 @@ enum migrate_reason {
 
 #define TMPFS_MAGIC 0x01021994
 #define TASK_WAKING 0x0200 /* include/linux/sched.h, all kernels from 5.10 */
+#define VM_EXEC 0x4
 #define VM_SHARED 0x8
 #define ___GFP_MOVABLE 0x08 /* include/linux/gfp_types.h: bit 3 on 5.10 to 7.2 */
 

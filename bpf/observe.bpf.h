@@ -89,6 +89,7 @@ struct thread_state {
 	s32 numa_cpu; /* where NUMA balancing announced to move the thread, plus 1 */
 	struct extent extent;
 	struct hint_run hint_run;
+	u64 sampled_line; /* what it used when it was last sampled; 0: nothing is known */
 };
 
 /* In the task itself where the kernel can (settings.has_task_storage): a page fault looks it up

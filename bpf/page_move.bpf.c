@@ -5,6 +5,7 @@
  * the old one (whose memory, where), and reports at the end; its reason is announced at the start.
  */
 #include "touch.bpf.h"
+#include "walk.bpf.h"
 
 struct migration {
 	u64 to; /* the new page, to see that both steps speak of one */
@@ -151,17 +152,6 @@ int BPF_PROG(on_put_back_folio, struct folio *folio, struct vm_area_struct *vma,
 		return 0;
 	flags = PAGE_FLAGS(folio);
 	return put_back(folio, folio_pages(folio, flags), flags, vma, address);
-}
-
-static __always_inline s32 node_of_pfn(u64 pfn)
-{
-	for (u32 i = 0; i < ND_MAX_PFN_RANGES && i < settings.pfn_ranges; i++) {
-		const volatile struct nd_pfn_range *range = &settings.pfn_range[i];
-
-		if (pfn >= range->first && pfn <= range->last)
-			return range->node;
-	}
-	return -1;
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "observe.bpf.h"
 
 #define PAGE_BYTES 4096ul
+#define HUGE_PAGES 512 /* HPAGE_PMD_NR on x86 */
 /* 4 to 20 ms with HZ from 1000 to 100; jiffies cost a load, a clock 20 ns a fault. */
 #define EXTENT_JIFFIES 2
 
@@ -77,14 +78,31 @@ static __always_inline int extend(struct thread_state *state, u64 id, u64 addres
 	return 0;
 }
 
+/* madvise(.., .., MADV_COLLAPSE) or process_madvise (from 6.1): the thread has done what else
+ * khugepaged does, and touches nothing. Its registers in user space tell; in a page fault orig_ax
+ * is -1. */
+static __always_inline bool is_collapsing(void)
+{
+	enum { madvise = 28, process_madvise = 440, advice_collapse = 25 };
+	struct pt_regs *regs;
+
+	if (!settings.has_task_regs)
+		return false;
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	if (regs->orig_ax == madvise)
+		return regs->dx == advice_collapse;
+	return regs->orig_ax == process_madvise && regs->r10 == advice_collapse;
+}
+
 /* The same for memory of process pid, which current need not be a thread of. */
 static __always_inline int touch(u32 pid, u64 address, u32 pages, s32 node, u8 memory)
 {
 	u64 id = bpf_get_current_pid_tgid();
+	bool is_own = id >> 32 == pid && !(pages == HUGE_PAGES && is_collapsing());
 	struct thread_state *state = NULL;
 	struct extent alone = {};
 
-	if (id >> 32 == pid)
+	if (is_own)
 		state = own_state(true);
 	if (state)
 		return extend(state, id, address, pages, node, memory);
@@ -95,7 +113,7 @@ static __always_inline int touch(u32 pid, u64 address, u32 pages, s32 node, u8 m
 	alone.node = node;
 	alone.memory = memory;
 	alone.first_ns = bpf_ktime_get_ns();
-	return emit_touch(pid, id >> 32 == pid ? (u32)id : 0, id, &alone);
+	return emit_touch(pid, is_own ? (u32)id : 0, id, &alone);
 }
 
 #endif

@@ -94,8 +94,9 @@
 	F(u64, start_unix_ns) F(s32, numa_balancing) F(text, host) F(text, kernel) F(text, version)   \
 	F(text, firmware)
 #define ND_FIELDS_topology_node(F) F(s32, node) F(u64, memory_bytes)
-/* llc: an id shared by the CPUs under one last-level cache, -1 where sysfs does not tell. */
-#define ND_FIELDS_topology_cpu(F) F(u32, cpu) F(s32, node) F(s32, llc)
+/* llc: an id shared by the CPUs under one last-level cache, -1 where sysfs does not tell. offline: when the
+ * recorder attached. */
+#define ND_FIELDS_topology_cpu(F) F(u32, cpu) F(s32, node) F(s32, llc) F(u8, offline)
 #define ND_FIELDS_node_distance(F) F(s32, from_node) F(s32, to_node) F(u32, distance)
 /* A source of events: on, or off and why; `limits` says what it cannot see although on. */
 #define ND_FIELDS_source_state(F) F(text, source) F(u8, on) F(text, why) F(text, limits)
@@ -116,8 +117,8 @@
  * missed: program runs that the kernel left out. */
 #define ND_FIELDS_trace_end(F) F(u64, emitted) F(u64, received) F(u64, missed)
 
-/* The thread was caught using `address`, and its page was on `node` a moment later. how:
- * ND_SAMPLE_KINDS. */
+/* The thread was caught using `address` (of a cache line, 64 bytes), and its page was on `node` then.
+ * how: ND_SAMPLE_KINDS. */
 #define ND_FIELDS_access_sample(F) F(u64, address) F(s32, node) F(u8, how)
 /* What became of the thread's samples since the last such event: taken; of them in the kernel
  * without a user address, without an address that could be worked out, in its own stack, thread
@@ -145,8 +146,9 @@
 #define ND_FIELDS_window_begin(F) F(u64, recording_ns)
 /* The window ended here in order, and why there. */
 #define ND_FIELDS_window_end(F) F(text, why)
-/* Of a process: the path of its cgroup, without the mount point. */
-#define ND_FIELDS_process(F) F(text, cgroup)
+/* Of a process: the path of its cgroup, without the mount point, and the CPUs and memory nodes that its cpuset
+ * allows (cpuset.cpus.effective and mems); empty where it has none. */
+#define ND_FIELDS_process(F) F(text, cgroup) F(text, cpus) F(text, mems)
 /* What the host counts, by name (user/probe/counters.h): of a node, or of all for -1. */
 #define ND_FIELDS_counter(F) F(s32, node) F(text, name) F(u64, value)
 
@@ -161,15 +163,17 @@
 
 #define ND_DECISIONS(X) X(0, move) X(1, swap) X(2, stick) X(3, skip_vma) X(4, skip_cpuset)
 
-/* exact: the page itself; base: only the mapping is known, by the base of the address; fault: the
- * page itself, while the kernel handled a page fault on it. */
-#define ND_SAMPLE_KINDS(X) X(0, exact) X(1, base) X(2, fault)
+/* exact: the page itself; base: a page of the mapping at random, only the base of the address is known;
+ * fault: the page itself, while the kernel handled a page fault on it; copy: one end of what the kernel
+ * copied for the thread, its own memory too (the page cache, at an address of the kernel's). */
+#define ND_SAMPLE_KINDS(X) X(0, exact) X(1, base) X(2, fault) X(3, copy)
 
-/* enum migrate_reason (include/linux/migrate_mode.h), by name; 0 where the kernel did not say. */
+/* enum migrate_reason (include/linux/migrate_mode.h), by name; 0 where the kernel did not say. collapse: into a
+ * huge page elsewhere, by khugepaged or MADV_COLLAPSE. */
 #define ND_MOVE_REASONS(X)                                                                         \
 	X(0, unknown) X(1, compaction) X(2, memory_failure) X(3, memory_hotplug) X(4, syscall)     \
 	X(5, mbind) X(6, numa_misplaced) X(7, contig_range) X(8, longterm_pin) X(9, demotion)      \
-	X(10, damon)
+	X(10, damon) X(11, collapse)
 /* clang-format on */
 
 enum nd_event_kind {

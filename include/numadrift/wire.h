@@ -7,6 +7,7 @@
 #define NUMADRIFT_WIRE_H
 
 #include "numadrift/events.h"
+#include "numadrift/recipe.h"
 
 #ifdef __cplusplus
 #define ND_STATIC_ASSERT(condition, what) static_assert(condition, what)
@@ -135,14 +136,66 @@ struct nd_sample {
 	u32 tid;
 	u64 ip;
 	u64 registers[16];
-	u64 user_sp; /* 0 where not known */
-	u32 where;   /* enum nd_sample_where */
+	struct nd_stack stack;
+	u32 where; /* enum nd_sample_where */
 	u32 code_before;
 	u32 code_bytes; /* of code[], which begins code_before bytes before ip; 0: not readable */
 	u8 code[ND_CODE_BYTES];
 	u32 reserved;
 };
-ND_STATIC_ASSERT(sizeof(struct nd_sample) == 288, "nd_sample");
+ND_STATIC_ASSERT(sizeof(struct nd_sample) == 296, "nd_sample");
+
+/* What became of a sample whose recipe was known: in the ring of samples, told by its size. */
+struct nd_answer {
+	u64 time_ns;
+	u32 pid;
+	u32 tid;
+	u64 address;
+	s32 node;   /* of the page; -1: it is not there, ND_WALK_FAILED: the page table could not be
+		       read */
+	u8 kind;    /* enum nd_access_kind */
+	u8 where;   /* enum nd_sample_where */
+	u8 is_code; /* the page may be executed */
+	u8 reserved;
+};
+ND_STATIC_ASSERT(sizeof(struct nd_answer) == 32, "nd_answer");
+
+/* What a walk of page tables needs to know: found by user space when it attaches (bpf/walk.bpf.h).
+ */
+struct nd_page_walk {
+	u64 direct_map; /* where physical memory begins in the kernel's addresses; 0: no walks */
+	u64 frame_mask; /* bits of an entry that are a physical address */
+	u64 zero_frame; /* page frames that everybody reads and nobody has; 0: not known */
+	u64 huge_zero_frame;
+	u32 levels; /* of page tables: 4 or 5 */
+	u32 reserved;
+};
+
+/* A question about pages of a process, and its answers (bpf/walk.bpf.c). */
+#define ND_WALK_PAGES 512
+#define ND_WALK_BASES 1024
+#define ND_WALK_FAILED (-2)
+#define ND_WALK_BLOCK_SHIFT 21 /* what a last table holds: 2 MiB */
+enum nd_walk_question {
+	ND_WALK_nodes,	   /* of the pages at `address` */
+	ND_WALK_base,	   /* where is the direct map? */
+	ND_WALK_populated, /* which blocks from `cursor` to `end` have a page table? */
+};
+struct nd_walk_query {
+	u32 pid;
+	u32 answered;
+	u64 pgd;
+	u32 question;	/* enum nd_walk_question */
+	u32 pages;	/* how many are asked for; blocks: how many were found */
+	u32 first_base; /* of ND_WALK_BASES to be tried */
+	u32 reserved;
+	u64 cursor; /* blocks: from here on; moves on by ND_WALK_PAGES steps a question */
+	u64 end;
+	u64 address[ND_WALK_PAGES];
+	u64 frame[ND_WALK_PAGES]; /* 0: no page is there */
+	s32 node[ND_WALK_PAGES];  /* -1: no page, or the zero page */
+	u32 shift[ND_WALK_PAGES]; /* log2 of the bytes that the answer holds for */
+};
 
 /* Bounds of tables: CPUs the kernel side knows by node, process ids (PID_MAX_LIMIT). */
 #define ND_MAX_CPUS 4096

@@ -18,9 +18,9 @@ die() {
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # How many times slower this machine is now than the one the time limits were set on, rounded up: a loop of the
-# shell takes 0.3 s there at most. Others who use its CPUs count too.
+# shell takes 0.06 s there at most. Others who use its CPUs count too.
 slowness() {
 	local begin_us=${EPOCHREALTIME/[.,]/} i
-	for ((i = 0; i < 250000; i++)); do :; done
-	printf '%s\n' $(((${EPOCHREALTIME/[.,]/} - begin_us + 299999) / 300000))
+	for ((i = 0; i < 50000; i++)); do :; done
+	printf '%s\n' $(((${EPOCHREALTIME/[.,]/} - begin_us + 59999) / 60000))
 }

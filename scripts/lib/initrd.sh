@@ -10,6 +10,7 @@ make_initrd() {
 	ldd "$tree/bin/busybox" >/dev/null 2>&1 && add_libraries "$tree" "$tree/bin/busybox"
 	local program=${NUMADRIFT_PROGRAM:-$build/numadrift} # which is to be called numadrift there
 	[ -x "$program" ] && add_file "$tree" "$program" /usr/bin/numadrift
+	add_file "$tree" "$build/tests/support/guest_port" /usr/bin/guest_port
 	while [ "$1" != -- ]; do
 		case $1 in
 		*:*) add_file "$tree" "${1%%:*}" "${1#*:}" ;;
@@ -23,13 +24,13 @@ make_initrd() {
 	printf '%q ' "$@" >"$tree/command"
 	sed "s/@BALANCING@/$balancing/" "$root/scripts/lib/guest-init" >"$tree/init"
 	chmod +x "$tree/init"
-	(cd "$tree" && find . -print0 | cpio --null -o -H newc --quiet) | gzip -1 >"$work/initrd"
+	(cd "$tree" && find . -print0 | cpio --null -o -H newc --quiet) >"$work/initrd"
 }
 
 # add_file TREE HOST GUEST: a file with the libraries it needs, or a directory as it is.
 add_file() {
 	local tree=$1 host=$2 guest=$3
-	[ -e "$host" ] || die "--with $host: no such file"
+	[ -e "$host" ] || die "--with $host: no such file" "what tests need is built by scripts/build test"
 	if [ -d "$host" ]; then
 		mkdir -p "$tree$guest"
 		cp -a "$host/." "$tree$guest/"

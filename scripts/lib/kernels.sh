@@ -5,15 +5,36 @@
 # moved on, of the lowest later one. Cached: the network is needed once per series.
 kernel_image() {
 	local series=$1 cache=$build/kernels
-	local image=$cache/$series/vmlinuz
+	local packed=$cache/$series/vmlinuz image=$cache/$series/vmlinux
 	if [ ! -s "$image" ]; then
 		mkdir -p "$cache/$series"
 		(
 			flock 9 # two guests at a time may want the same kernel
-			[ -s "$image" ] || fetch_kernel "$series" "$cache" "$image"
-		) 9>"$cache/lock"
+			[ -s "$packed" ] || fetch_kernel "$series" "$cache" "$packed"
+			[ -s "$image" ] || unpack_kernel "$packed" "$image"
+		) 9>"$cache/lock" || return 1
 	fi
 	printf '%s\n' "$image"
+}
+
+# unpack_kernel BZIMAGE IMAGE: what QEMU starts at once (PVH), and an emulated CPU needs a second to unpack. See
+# Documentation/arch/x86/boot.rst: setup_sects, payload_offset, payload_length (with the size behind it).
+unpack_kernel() {
+	local packed=$1 image=$2 setup at length unpack
+	number() { od -A n -t "u$2" -j "$1" -N "$2" "$packed" | tr -d ' '; }
+	setup=$(number $((0x1f1)) 1)
+	at=$(((setup + 1) * 512 + $(number $((0x248)) 4)))
+	length=$(($(number $((0x24c)) 4) - 4))
+	case $(od -A n -t x1 -j "$at" -N 4 "$packed" | tr -d ' ') in
+	28b52ffd) unpack=zstd ;;
+	02214c18) unpack=lz4 ;;
+	fd377a58) unpack=xz ;;
+	*) cp "$packed" "$image"; return ;; # QEMU starts that, too
+	esac
+	dd if="$packed" bs=1M iflag=skip_bytes,count_bytes skip="$at" count="$length" status=none |
+		$unpack -dc >"$image.part" ||
+		die "cannot unpack the kernel $packed by $unpack"
+	mv "$image.part" "$image"
 }
 
 # An apt of our own: suites the machine does not use, nothing of the machine's touched.

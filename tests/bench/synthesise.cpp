@@ -35,7 +35,7 @@ public:
             for (const int to : {0, 1}) add(0, 0, NodeDistance{from, to, from == to ? 10u : 21u});
         for (std::uint32_t cpu = 0; cpu < kCpus; ++cpu)
             add(0, 0,
-                TopologyCpu{cpu, static_cast<std::int32_t>(cpu / 32), static_cast<std::int32_t>(cpu / 8)});
+                TopologyCpu{cpu, static_cast<std::int32_t>(cpu / 32), static_cast<std::int32_t>(cpu / 8), 0});
         add(0, 0, SourceState{"cpu_move", 1, "", ""});
         for (std::uint32_t i = 0; i < threads_.size(); ++i) {
             threads_[i].cpu = i % kCpus;

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t head = sizeof sample.registers + 4;
     if (size > head) {
         std::memcpy(sample.registers.data(), data, sizeof sample.registers);
-        sample.user_sp = sample.registers[7];
+        sample.stack.sp = sample.registers[7];
         sample.ip = data[head - 4] * std::uint64_t{4096};
         sample.where = static_cast<sampling::Where>(data[head - 3] % 3);
         sample.code_before = data[head - 2];

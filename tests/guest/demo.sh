@@ -8,12 +8,11 @@ numadrift=${NUMADRIFT:-numadrift} drifter=${DRIFTER:-drifter}
 service=$!
 while ! grep -q ready "$dir/ready" 2>/dev/null; do sleep 0.05; done
 echo "\$ numadrift record -p $service"
-"$numadrift" record -p $service -o "$dir/demo.ndt" >"$dir/answer" 2>"$dir/progress" &
+mkfifo "$dir/recording"
+"$numadrift" record -p $service -o "$dir/demo.ndt" --ready-fd 3 >"$dir/answer" 2>"$dir/progress" 3>"$dir/recording" &
 recorder=$!
-while ! grep -q ^Recording "$dir/progress"; do
-	kill -0 $recorder 2>/dev/null || { cat "$dir/progress"; exit 1; }
-	sleep 0.05
-done
+read -r _ <"$dir/recording" || { cat "$dir/progress"; exit 1; }
+rm "$dir/recording"
 kill -USR1 $service
 wait $service
 wait $recorder || { cat "$dir/progress"; exit 1; }

@@ -6,9 +6,10 @@ mkdir /sys/fs/cgroup/demoted
 sh -c 'echo 0 >/sys/fs/cgroup/demoted/cgroup.procs; exec accessor chase 100 40 24 0 0 0' >/tmp/regions &
 worker=$!
 while ! grep -q ^A /tmp/regions 2>/dev/null; do sleep 0.05; done
-numadrift record -p $worker -o /out/demoted.ndt >/dev/null 2>/tmp/record &
+mkfifo /tmp/recording
+numadrift record -p $worker -o /out/demoted.ndt --ready-fd 3 >/dev/null 2>/tmp/record 3>/tmp/recording &
 recorder=$!
-while ! grep -q ^Recording /tmp/record; do sleep 0.05; done
+read -r _ </tmp/recording || { cat /tmp/record; exit 1; }
 sleep 3
 for _ in 1 2 3 4 5 6 7 8; do
 	echo 40M >/sys/fs/cgroup/demoted/memory.reclaim 2>/dev/null

@@ -4,6 +4,7 @@
 # usage: pairs.sh NODES CPUS SEED...
 nodes=$1 cpus=$2
 shift 2
+mkfifo /tmp/recording
 for seed in "$@"; do
 	kind=affinity
 	[ $((seed % 2)) = 0 ] || kind=cpuset
@@ -14,12 +15,10 @@ for seed in "$@"; do
 		drifter run /tmp/scenario /tmp/truth --nodes "$nodes" --cpus "$cpus" >/tmp/ready &
 		runner=$!
 		while ! grep -q ready /tmp/ready 2>/dev/null; do sleep 0.05; done
-		numadrift record -p $runner -o "/out/$seed.$run.ndt" --budget 0 --json >/dev/null 2>/tmp/record &
+		numadrift record -p $runner -o "/out/$seed.$run.ndt" --budget 0 --json --ready-fd 3 \
+			>/dev/null 2>/tmp/record 3>/tmp/recording &
 		recorder=$!
-		while ! grep -q ^Recording /tmp/record 2>/dev/null; do
-			kill -0 $recorder 2>/dev/null || { cat /tmp/record; exit 1; }
-			sleep 0.05
-		done
+		read -r _ </tmp/recording || { cat /tmp/record; exit 1; }
 		kill -USR1 $runner
 		wait $runner || { echo "drifter failed on seed $seed"; exit 1; }
 		wait $recorder || { echo "record failed on seed $seed"; cat /tmp/record; exit 1; }

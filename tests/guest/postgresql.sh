@@ -19,12 +19,10 @@ load=$!
 backends() { ps | grep 'postgres: postgres postgres \[local\]' | grep -v grep | awk '{print $1}'; }
 until [ "$(backends | wc -l)" = 4 ]; do sleep 0.1; done
 
-numadrift record --comm postgres -o /out/pg.ndt --json >/dev/null 2>/tmp/record &
+mkfifo /tmp/recording
+numadrift record --comm postgres -o /out/pg.ndt --ready-fd 3 --json >/dev/null 2>/tmp/record 3>/tmp/recording &
 recorder=$!
-until grep -q ^Recording /tmp/record; do
-	kill -0 $recorder 2>/dev/null || { cat /tmp/record; exit 1; }
-	sleep 0.1
-done
+read -r _ </tmp/recording || { cat /tmp/record; exit 1; }
 sleep 5
 backends | head -n 2 >/out/moved
 for backend in $(cat /out/moved); do taskset -p c "$backend" >/dev/null; done

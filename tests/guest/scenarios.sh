@@ -1,9 +1,9 @@
 #!/bin/sh
 # In the guest: runs drifter scenarios one after the other, each recorded by numadrift that
 # attaches to the running process. Leaves per scenario SEED.{ndt,truth,log} under /out.
-# usage: scenarios.sh NODES CPUS BALANCING(0|1) HOOKS KIND old|new SEED...
-nodes=$1 cpus=$2 balancing=$3 hooks=$4 kind=$5 memory=$6
-shift 6
+# usage: scenarios.sh NODES CPUS BALANCING(0|1) HOOKS KIND old|new none|hogs|forks SEED...
+nodes=$1 cpus=$2 balancing=$3 hooks=$4 kind=$5 memory=$6 load=$7
+shift 7
 [ "$kind" = any ] && kind=
 if [ "$memory" = old ]; then
 	old=--old-memory
@@ -19,6 +19,11 @@ if [ "$balancing" = 1 ]; then # seconds instead of minutes until the scanner spe
 fi
 echo mono >$tracing/trace_clock
 for event in sched_move_numa sched_swap_numa sched_migrate_task; do echo 1 >$tracing/events/sched/$event/enable; done
+
+case $load in
+hogs) for _ in 1 2 3 4; do while :; do :; done & done ;;
+forks) forker requests 100000 /dev/null >/dev/null & ;;
+esac
 
 # Without a budget: what programs cost in an emulator says nothing.
 for seed in "$@"; do

@@ -39,25 +39,23 @@ record_server() {
 	[ $status = 0 ] || { cat "$work/err"; die "record failed"; }
 }
 
-# Every thread that lived through it: CPU time in the report against schedstat between the same two
-# moments, within 2 % and what a look at schedstat may be late (a tick, a busy machine).
+# Every thread that lived through it: CPU time in the report against schedstat between the same two moments, from when
+# the recorder first saw it, as far as the looks before and after each know it, within 1 % and a tick.
 compare_cpu_time() {
 	python3 - "$work" <<'PY'
 import json, sys
 work = sys.argv[1]
+TICK = 10e6  # schedstat of a running thread is that of its last one
 looks = {}
 for line in open(f"{work}/run_time"):
     at, tid, ns = map(int, line.split())
     looks.setdefault(tid, []).append((at, ns))
 
 def run_time(tid, at):
-    """Interpolated; None if the thread was not there on both sides of it."""
+    """At least and at most, by the looks before and after; None if the thread was not there on both sides of it."""
     before = [l for l in looks[tid] if l[0] <= at]
     after = [l for l in looks[tid] if l[0] > at]
-    if not before or not after:
-        return None
-    (a, x), (b, y) = before[-1], after[0]
-    return x + (y - x) * (at - a) / (b - a)
+    return (before[-1][1], after[0][1]) if before and after else None
 
 report = json.load(open(f"{work}/report.json"))
 threads = {t["tid"]: t for t in report["threads"]}
@@ -68,14 +66,17 @@ assert trace["complete"], "not complete"
 if len([n for n in report["topology"]["nodes"] if n["memory_bytes"]]) == 1:
     assert "one NUMA node" in report["summary"]["text"], report["summary"]["text"]
 for tid in looks:
-    first, last = run_time(tid, begin), run_time(tid, begin + trace["duration_ns"])
+    if tid not in threads:
+        continue
+    first = run_time(tid, begin + threads[tid]["begin_ns"])
+    last = run_time(tid, begin + trace["duration_ns"])
     if first is None or last is None:
         continue
-    truth = last - first
+    least, most = last[0] - first[1], last[1] - first[0]
     said = sum(threads[tid]["cpu_ns"].values()) + threads[tid]["cpu_unattributed_ns"]
-    compared += truth > 50e6
-    if abs(said - truth) > 0.02 * truth + 30e6:
-        print(f"thread {tid}: report {said/1e6:.1f} ms, schedstat {truth/1e6:.1f} ms")
+    compared += most > 50e6
+    if not least - 0.01 * most - TICK <= said <= 1.01 * most + TICK:
+        print(f"thread {tid}: report {said/1e6:.1f} ms, schedstat {least/1e6:.1f} to {most/1e6:.1f} ms")
         bad += 1
 print(f"{len(threads)} threads, {compared} with CPU time compared, {bad} wrong; "
       f"{sum(trace['events'].values())} events")

@@ -4,10 +4,13 @@
 //   accessor KIND PERCENT_A SECONDS [MIB [CPU_A CPU_B CPU]]
 //
 // KIND: chase (pointers), stream (vector loads), bytes (random single bytes), hash (open
-// addressing), btree (binary search in sorted nodes), memcpy (libc, out of the region), read
-// (read(2) of /dev/zero into it), write (write(2) from it into a pipe). With CPUs, the regions are
-// placed from CPU_A and CPU_B, and the work is done on CPU.
+// addressing), counter (random bytes, and one counter of all after each, as statistics are kept), btree
+// (binary search in sorted nodes), memcpy (libc, out of the region), read (read(2) of /dev/zero into it),
+// write (write(2) from it into a pipe), file (pread(2) of files that were written from the CPUs of the
+// regions, whose page cache is there). With CPUs, the regions are placed from CPU_A and CPU_B, and the work
+// is done on CPU.
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -45,6 +48,7 @@ struct Region {
     unsigned char* memory = nullptr;
     std::size_t bytes = 0;
     std::uint64_t at = 0; // where a worker goes on
+    int file = -1;        // with as much in it
 };
 
 void pin(int cpu) {
@@ -92,6 +96,16 @@ void stream(Region& region) {
 void bytes(Region& region) {
     std::uint64_t sum = 0;
     for (int i = 0; i < 1000; ++i) sum += region.memory[next_random(region.at) % region.bytes];
+    g_sink = g_sink + sum;
+}
+
+void counter(Region& region) {
+    static std::atomic<std::uint64_t> looked_up{0};
+    std::uint64_t sum = 0;
+    for (int i = 0; i < 1000; ++i) {
+        sum += region.memory[next_random(region.at) % region.bytes];
+        looked_up.fetch_add(1);
+    }
     g_sink = g_sink + sum;
 }
 
@@ -158,15 +172,23 @@ void write_from(Region& region) {
     region.at += kStep;
 }
 
+void read_file(Region& region) {
+    static std::vector<char> buffer(262144);
+    if (region.at + buffer.size() > region.bytes) region.at = 0;
+    if (::pread(region.file, buffer.data(), buffer.size(), static_cast<off_t>(region.at)) < 0) std::exit(3);
+    region.at += buffer.size();
+}
+
 Region make_region(std::size_t size, int cpu) {
     // Apart from each other and from all else, so that no mapping joins two of them.
     void* gap = ::mmap(nullptr, size + (std::size_t{4} << 20), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     auto* begin = static_cast<unsigned char*>(gap) + (std::size_t{2} << 20);
     if (gap == MAP_FAILED || ::mprotect(begin, size, PROT_READ | PROT_WRITE) != 0) std::exit(3);
-    Region region{begin, size, 0};
+    Region region{begin, size, 0, ::memfd_create("accessor", MFD_CLOEXEC)};
     std::thread([&region, cpu] {
         pin(cpu);
         std::memset(region.memory, 0, region.bytes);
+        if (::write(region.file, region.memory, region.bytes) < 0) std::exit(3);
     }).join();
     return region;
 }
@@ -175,8 +197,9 @@ Region make_region(std::size_t size, int cpu) {
 
 int main(int argc, char** argv) {
     const std::map<std::string, std::function<void(Region&)>> kKinds = {
-        {"chase", chase}, {"stream", stream}, {"bytes", bytes},    {"hash", hash},
-        {"btree", btree}, {"memcpy", copy},   {"read", read_into}, {"write", write_from}};
+        {"chase", chase},      {"stream", stream}, {"bytes", bytes}, {"counter", counter},
+        {"hash", hash},        {"btree", btree},   {"memcpy", copy}, {"read", read_into},
+        {"write", write_from}, {"file", read_file}};
     const auto kind = argc > 3 ? kKinds.find(argv[1]) : kKinds.end();
     if (kind == kKinds.end()) {
         std::fprintf(stderr, "usage: accessor KIND PERCENT_A SECONDS [MIB [CPU_A CPU_B CPU]]\n");

@@ -8,12 +8,10 @@ service=$!
 sh -c 'printf "<script>alert(1" >/proc/$$/comm; while :; do :; done' & one=$!
 sh -c 'printf "</script>\033[31m" >/proc/$$/comm; while :; do :; done' & two=$!
 while ! grep -q ready /tmp/ready 2>/dev/null; do sleep 0.05; done
-numadrift record -p "$service,$one,$two" -o /out/view.ndt >/out/answer 2>/out/said &
+mkfifo /tmp/recording
+numadrift record -p "$service,$one,$two" -o /out/view.ndt --ready-fd 3 >/out/answer 2>/out/said 3>/tmp/recording &
 recorder=$!
-while ! grep -q ^Recording /out/said 2>/dev/null; do
-	kill -0 $recorder 2>/dev/null || { cat /out/said; exit 1; }
-	sleep 0.05
-done
+read -r _ </tmp/recording || { cat /out/said; exit 1; }
 numadrift mark "$(printf '<script>alert(1)</script>\033[31m')" >/out/marked || cat /out/marked
 kill -USR1 $service
 wait $service || exit 1

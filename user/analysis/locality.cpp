@@ -23,8 +23,9 @@ constexpr std::size_t kMostAway = 1024;
 constexpr std::size_t kMostSpans = 4096;
 constexpr std::uint64_t kFirstWindowNs = 1'000'000;
 
-// All evidence in the order of time.
-std::vector<WeightStep> steps_of(const ThreadTrack& track, const WeightLog* process) {
+// All evidence in the order of time. Where a silence begins or ends, there is a step of nothing.
+std::vector<WeightStep> steps_of(const ThreadTrack& track, const WeightLog* process,
+                                 const std::vector<Silence>& silences) {
     std::vector<WeightStep> steps = track.weights.steps();
     const auto append = [&steps](const std::vector<WeightStep>& more) {
         steps.insert(steps.end(), more.begin(), more.end());
@@ -32,6 +33,9 @@ std::vector<WeightStep> steps_of(const ThreadTrack& track, const WeightLog* proc
     append(track.samples.steps());
     append(track.kernel.steps());
     if (process) append(process->steps());
+    for (const Silence& silence : silences)
+        for (const std::uint64_t time_ns : {silence.begin_ns, silence.end_ns})
+            steps.push_back({time_ns, kNoNode, 0, false, Evidence::sampled});
     std::ranges::stable_sort(steps, {}, &WeightStep::time_ns);
     return steps;
 }
@@ -41,7 +45,8 @@ class Walker {
 public:
     Walker(const ThreadTrack& track, const WeightLog* process, const Topology& topology,
            const Thresholds& thresholds)
-        : track_(track), topology_(topology), thresholds_(thresholds), steps_(steps_of(track, process)) {}
+        : track_(track), topology_(topology), thresholds_(thresholds), silences_(silences_of(track)),
+          steps_(steps_of(track, process, silences_)) {}
 
     Locality walk() {
         take_steps(track_.begin_ns);
@@ -55,6 +60,7 @@ public:
         for (std::uint64_t window_ns = kFirstWindowNs;
              result_.spans.size() > kMostSpans && window_ns < UINT64_MAX / 4; window_ns *= 2)
             result_.spans = blur(result_.spans, window_ns, &StandingSpan::kind);
+        result_.silences = silences_;
         return std::move(result_);
     }
 
@@ -65,6 +71,7 @@ private:
     bool take_steps(std::uint64_t until_ns);
     void settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move);
     bool is_wavering() const;
+    bool is_silent(std::uint64_t time_ns);
     void close_away(std::uint64_t time_ns, bool still_open);
     void book();
     void leave_out_shortest(std::size_t most);
@@ -73,7 +80,9 @@ private:
     const ThreadTrack& track_;
     const Topology& topology_;
     const Thresholds& thresholds_;
+    const std::vector<Silence> silences_;
     const std::vector<WeightStep> steps_;
+    std::size_t next_silence_ = 0; // that is not over
     std::size_t next_step_ = 0;
     std::size_t next_move_ = 0;
     Node on_ = kNoNode;
@@ -100,7 +109,7 @@ bool Walker::take_steps(std::uint64_t until_ns) {
     if (next_step_ < steps_.size() && steps_[next_step_].time_ns <= until_ns) book();
     while (next_step_ < steps_.size() && steps_[next_step_].time_ns <= until_ns) {
         const WeightStep& step = steps_[next_step_++];
-        result_.profile.add(step.evidence, step.node, step.pages);
+        if (step.node != kNoNode) result_.profile.add(step.evidence, step.node, step.pages);
         moved |= step.by_page_move;
     }
     return moved;
@@ -114,7 +123,7 @@ const CpuMoveRecord* Walker::move_to(const Stretch& stretch) {
     for (std::size_t next = next_move_;
          next < track_.moves.size() && track_.moves[next].time_ns <= stretch.begin_ns; ++next) {
         const CpuMoveRecord& move = track_.moves[next];
-        if (!stayed && topology_.local_memory_node(move.to) != stretch.node) continue;
+        if (!stayed && topology_.node_of(move.to) != stretch.node) continue;
         last = &move;
         next_move_ = next + 1;
     }
@@ -201,8 +210,9 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     remote_share_.reset();
     const bool has_moved = on_ != kNoNode && settled_on_ != kNoNode && on_ != settled_on_;
     if (on_ != kNoNode) settled_on_ = on_;
-    standing_ = result_.profile.standing(on_, thresholds_);
-    const bool is_seen = on_ != kNoNode; // else nobody knows where it ran
+    const bool is_known = !is_silent(time_ns);
+    standing_ = is_known ? result_.profile.standing(on_, thresholds_) : Standing::unknown;
+    const bool is_seen = on_ != kNoNode && is_known; // else nobody knows where it ran, or its memory was
     if (is_away_ && is_seen && !has_moved && !by_page_move && is_wavering()) standing_ = Standing::away;
     result_.last_standing = standing_;
     if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
@@ -220,7 +230,7 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     interval.from = *result_.home;
     interval.to = on_;
     interval.start_ns = time_ns;
-    const CpuMoveRecord* mover = move && topology_.local_memory_node(move->from) != on_ ? move : nullptr;
+    const CpuMoveRecord* mover = move && topology_.node_of(move->from) != on_ ? move : nullptr;
     if (mover) interval.start_ns = mover->time_ns;
     if (departure_) {
         interval.opening = departure_->opening;
@@ -230,6 +240,12 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     interval.cause = mover->cause;
     interval.by = mover->by;
     interval.by_comm = mover->by_comm;
+}
+
+// Times are asked for in order.
+bool Walker::is_silent(std::uint64_t time_ns) {
+    while (next_silence_ < silences_.size() && silences_[next_silence_].end_ns <= time_ns) ++next_silence_;
+    return next_silence_ < silences_.size() && silences_[next_silence_].begin_ns <= time_ns;
 }
 
 // Nothing moved, and evidence that comes and goes says a little less than it did: no news.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "analysis/profile.h"
+#include "analysis/silence.h"
 #include "timeline/timeline.h"
 
 #include <map>
@@ -78,6 +79,7 @@ struct Locality {
     std::uint64_t away_left_out = 0;
     std::map<Opening, std::uint64_t> away_cpu_ns; // in all of them
     std::vector<StandingSpan> spans;              // of very many, told by windows
+    std::vector<Silence> silences;                // no sample told where its memory was: unknown then
 
     // Share of profiled CPU time times weight; none while nothing is known.
     std::optional<double> locality() const;

@@ -35,9 +35,6 @@ constexpr std::size_t at(Evidence evidence) {
     return static_cast<std::size_t>(evidence);
 }
 
-constexpr std::array<Evidence, kEvidences> kAll = {Evidence::pages, Evidence::sampled, Evidence::kernel,
-                                                   Evidence::process};
-
 } // namespace
 
 std::string_view evidence_name(Evidence evidence) {
@@ -87,7 +84,7 @@ const Profile::Fused& Profile::fused() const {
     const double sampled = amount(Evidence::sampled);
     const double pages = amount(Evidence::pages);
     const double faults = amount(Evidence::kernel);
-    const double fade_pages = kHalfFade / (kHalfFade + sampled);
+    const double fade_pages = 1 / (1 + (sampled / kHalfFade) * (sampled / kHalfFade));
     const double voice_pages = kPagesVoice * pages / (pages + kHalfPages) * fade_pages;
     const double fade_kernel = kHalfPriorFade / (kHalfPriorFade + sampled + voice_pages);
     const double voice_kernel = kKernelVoice * faults / (faults + kHalfFaults) * fade_kernel;
@@ -96,7 +93,7 @@ const Profile::Fused& Profile::fused() const {
         amount(Evidence::process) > 0 ? kProcessVoice * kHalfPriorFade / (kHalfPriorFade + heard) : 0;
     result.voices = {voice_pages, sampled, voice_kernel, voice_process};
     for (const double voice : result.voices) result.voice += voice;
-    for (const Evidence evidence : kAll)
+    for (const Evidence evidence : kAllEvidence)
         for (const auto& [node, share] : shares(evidence))
             if (result.voices[at(evidence)] > 0)
                 result.weights[node] += share * result.voices[at(evidence)] / result.voice;
@@ -105,6 +102,10 @@ const Profile::Fused& Profile::fused() const {
 
 const std::map<Node, double>& Profile::weights() const {
     return fused().weights;
+}
+
+double Profile::voice(Evidence evidence) const {
+    return fused().voice > 0 ? fused().voices[at(evidence)] / fused().voice : 0;
 }
 
 double Profile::weight(Node node) const {
@@ -137,10 +138,15 @@ double Profile::confidence() const {
     return 1 - (known.high - known.low);
 }
 
-bool Profile::is_enough(const Thresholds& thresholds) const {
+// What is known of the thread itself, not of its process.
+bool Profile::is_enough_of_its_own(const Thresholds& thresholds) const {
     const double pages = amount(Evidence::pages) + kPagesASample * amount(Evidence::sampled) +
                          amount(Evidence::kernel) / kFaultsAPage;
-    if (pages >= static_cast<double>(thresholds.evidence_pages)) return true;
+    return pages >= static_cast<double>(thresholds.evidence_pages);
+}
+
+bool Profile::is_enough(const Thresholds& thresholds) const {
+    if (is_enough_of_its_own(thresholds)) return true;
     return std::ranges::any_of(shares(Evidence::process),
                                [](const auto& entry) { return entry.second >= kSurelyOneNode; });
 }
@@ -175,12 +181,13 @@ Standing Profile::standing(Node on, const Thresholds& thresholds) const {
     const auto at_home = home(thresholds);
     if (!at_home) return is_spread(thresholds) ? Standing::spread : Standing::unknown;
     if (on == *at_home) return Standing::home;
+    if (!is_enough_of_its_own(thresholds)) return Standing::unknown; // nobody is away by the prior alone
     return weight(on) <= thresholds.away_share ? Standing::away : Standing::spread;
 }
 
 std::string Profile::contradiction() const {
-    for (const Evidence one : kAll)
-        for (const Evidence other : kAll) {
+    for (const Evidence one : kAllEvidence)
+        for (const Evidence other : kAllEvidence) {
             if (at(other) <= at(one)) continue;
             if (amount(one) < kOutspoken[at(one)] || amount(other) < kOutspoken[at(other)]) continue;
             const auto ours = shares(one);

@@ -2,14 +2,16 @@
 // the one place where the rules of fusion are written down; README.md tells them to users.
 //
 // Each source says a distribution over nodes, and speaks with a voice counted in samples:
-//   sampled   as many as there are; a base address counts a quarter. They measure what the
-//             thread's instructions use, and outweigh all else once there are some dozens.
+//   sampled   as many cache lines as were sampled around the moment (timeline/sample_log.h); where only a
+//             base address is known, a page of its mapping counts a quarter. They measure what the thread's
+//             instructions use, and outweigh all else once there are some dozens.
 //   pages     first touches and hint faults, followed through page migrations: what the thread
-//             has used, not how much. 64 P / (P + 64) for P pages, fading as samples come in.
+//             has used, not how much. 64 P / (P + 64) for P pages, fading with the square of the samples:
+//             halved by 32 of them, a seventeenth beside 128.
 //   kernel    numa_faults: 16 K / (K + 512) for K counted pages, fading fast: the counts do not
 //             follow pages that migrate.
 //   process   residency of the whole process: 8, fading fast. A prior: alone it gives a home only
-//             where nearly all of the process' memory is on one node.
+//             where nearly all of the process' memory is on one node, and it never makes a thread away.
 // Weights are the mean of the distributions by voice. Sources that contradict each other are told,
 // not averaged away.
 #pragma once
@@ -44,6 +46,9 @@ public:
     // What one source alone says; empty where it says nothing.
     std::map<Node, double> shares(Evidence evidence) const;
 
+    // How much of the weights a source decides: the shares of all are 1 together.
+    double voice(Evidence evidence) const;
+
     // Fused. 0 where nothing is known.
     double weight(Node node) const;
     const std::map<Node, double>& weights() const;
@@ -64,6 +69,7 @@ private:
         double voice = 0;
     };
     const Fused& fused() const;
+    bool is_enough_of_its_own(const Thresholds& thresholds) const;
     bool is_enough(const Thresholds& thresholds) const;
     bool is_decided(double share, double limit, const Thresholds& thresholds) const;
     bool is_spread(const Thresholds& thresholds) const;

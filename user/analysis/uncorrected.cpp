@@ -1,17 +1,13 @@
 #include "analysis/uncorrected.h"
 
 #include "util/lists.h"
+#include "util/policy.h"
 
 #include <algorithm>
 #include <fmt/core.h>
 
 namespace numadrift {
 namespace {
-
-constexpr std::int32_t kBind = 2; // MPOL_BIND, include/uapi/linux/mempolicy.h
-// As the kernel enforces them for pages of a policy; the same for all threads of a mapping.
-constexpr std::int32_t kInterleave = 3;
-constexpr std::int32_t kWeightedInterleave = 6;
 
 // The limits that held at the end of the interval: what was asked when it opened may be what moved
 // it, and is known a moment later.
@@ -51,13 +47,16 @@ void Uncorrected::add_limits(const AwayInterval& interval, const Limits& limits,
         reasons.push_back(fmt::format("its affinity or cpuset allows CPUs {} only, none of node {}",
                                       list_text(cpus_), raw(interval.from)));
     const auto to = static_cast<std::uint32_t>(raw(interval.to));
-    if (!mems_.empty() && raw(interval.to) >= 0 && !has(mems_, to))
+    const auto there = timeline_.topology.nodes.find(interval.to);
+    const bool is_memoryless = there != timeline_.topology.nodes.end() && there->second.memory_bytes == 0;
+    if (is_memoryless) reasons.push_back(fmt::format("node {} has no memory: pages cannot follow", to));
+    else if (!mems_.empty() && raw(interval.to) >= 0 && !has(mems_, to))
         reasons.push_back(fmt::format("its cpuset allows memory on nodes {} only: pages cannot follow to "
                                       "node {}",
                                       list_text(mems_), to));
-    if (limits.policy == kBind && !named_.empty() && !has(named_, to))
+    if (limits.policy == kPolicyBind && !named_.empty() && !has(named_, to))
         reasons.push_back(fmt::format("its memory policy binds pages to nodes {}", list_text(named_)));
-    if (limits.policy == kInterleave || limits.policy == kWeightedInterleave)
+    if (limits.policy == kPolicyInterleave || limits.policy == kPolicyWeightedInterleave)
         reasons.push_back(named_.empty() ? "its memory policy interleaves pages"
                                          : fmt::format("its memory policy interleaves pages over nodes {}",
                                                        list_text(named_)));

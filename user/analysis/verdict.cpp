@@ -37,7 +37,7 @@ std::string_view verdict_name(Verdict verdict) {
 
 Verdict judge(const Locality& locality, const Topology& topology, const Thresholds& thresholds) {
     if (locality.total_cpu_ns < thresholds.idle_cpu_ns) return Verdict::idle;
-    if (topology.nodes_with_memory() == 1) return Verdict::home; // there is nowhere else to be
+    if (topology.is_one_node()) return Verdict::home; // there is nowhere else to be
     if (locality.profiled_cpu_ns == 0) return Verdict::unknown;
 
     const auto is_noticeable = [&](std::uint64_t ns) {
@@ -56,6 +56,9 @@ Verdict judge(const Locality& locality, const Topology& topology, const Threshol
     const std::uint64_t known_ns =
         cpu_in(locality, Standing::home) + cpu_in(locality, Standing::spread) + away_ns;
     if (known_ns * 2 < locality.total_cpu_ns) return Verdict::unknown;
+    // Too short a life to be noticed alone, but all of it away: it is not at home for that.
+    if (away_ns * 2 > known_ns)
+        return moved_off_ns + moved_away_ns == 0 ? Verdict::misplaced : Verdict::unknown;
     return cpu_in(locality, Standing::spread) > cpu_in(locality, Standing::home) ? Verdict::spread
                                                                                  : Verdict::home;
 }

@@ -2,9 +2,9 @@
 // answers the exit status; errors go back to main, which prints them.
 #pragma once
 
+#include "cli/options.h"
 #include "util/result.h"
 
-#include <CLI/CLI.hpp>
 #include <functional>
 
 namespace numadrift::cli {
@@ -22,6 +22,7 @@ Run add_top(CLI::App& app);
 Run add_diff(CLI::App& app);
 Run add_export(CLI::App& app);
 Run add_snapshot(CLI::App& app);
+Run add_move(CLI::App& app);
 Run add_doctor(CLI::App& app);
 Run add_selftest(CLI::App& app);
 Run add_trigger(CLI::App& app);

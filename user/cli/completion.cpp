@@ -1,7 +1,9 @@
 // Completions and the options of the manual, from the one list there is of verbs and options: the parser's.
 #include "cli/cli.h"
 #include "util/file.h"
+#include "util/text.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fmt/core.h>
 
@@ -34,11 +36,6 @@ std::string replaced(std::string text, char what, std::string_view by) {
     return text;
 }
 
-// Inside of single quotes of a shell.
-std::string quoted(const std::string& text) {
-    return replaced(text, '\'', "'\\''");
-}
-
 std::string bash(const CLI::App& app) {
     std::string verbs;
     std::string cases;
@@ -68,7 +65,7 @@ std::string bash(const CLI::App& app) {
 
 std::string zsh(const CLI::App& app) {
     const auto about = [](const std::string& text) { // of a specification of _arguments
-        return quoted(replaced(replaced(replaced(text, '[', "("), ']', ")"), ':', "\\:"));
+        return shell_quoted(replaced(replaced(replaced(text, '[', "("), ']', ")"), ':', "\\:"));
     };
     std::string verbs;
     std::string cases;
@@ -144,14 +141,14 @@ std::string manual(const CLI::App& app) {
 } // namespace
 
 Run add_completion(CLI::App& app) {
-    CLI::App* verb = app.add_subcommand("completion", "Print the completions for a shell: bash, zsh or fish");
-    verb->footer("Examples:\n"
-                 "  source <(numadrift completion bash)\n"
-                 "  numadrift completion fish > ~/.config/fish/completions/numadrift.fish");
+    Verb verb(app, "completion", "Print the completions for a shell: bash, zsh or fish",
+              "Examples:\n"
+              "  source <(numadrift completion bash)\n"
+              "  numadrift completion fish > ~/.config/fish/completions/numadrift.fish");
     auto shell = std::make_shared<std::string>();
-    verb->add_option("SHELL", *shell, "bash, zsh or fish; man: the options of the manual")
-        ->required()
-        ->check(CLI::IsMember({"bash", "zsh", "fish", "man"}));
+    verb.option("SHELL", *shell, "bash, zsh or fish; man: the options of the manual")
+        .required()
+        .is_one_of({"bash", "zsh", "fish", "man"});
     return [shell, &app]() -> Result<int> {
         const std::string text = *shell == "bash"   ? bash(app)
                                  : *shell == "zsh"  ? zsh(app)

@@ -38,16 +38,16 @@ Result<int> speak(const std::string& verb, const ControlOptions& options) {
 }
 
 Run add(CLI::App& app, const char* name, const char* help, bool needs_text) {
-    CLI::App* verb = app.add_subcommand(name, help);
-    verb->footer(fmt::format("Examples:\n"
-                             "  numadrift {} 'deployed 4.2'\n"
-                             "  numadrift {} --recorder 4711 'alert: p99'",
-                             name, name));
+    Verb verb(app, name, help,
+              fmt::format("Examples:\n"
+                          "  numadrift {} 'deployed 4.2'\n"
+                          "  numadrift {} --recorder 4711 'alert: p99'",
+                          name, name));
     auto options = std::make_shared<ControlOptions>();
-    auto* text = verb->add_option("TEXT", options->words, "What it is about");
-    if (needs_text) text->required();
-    verb->add_option("--recorder", options->recorder, "Process id of the recorder, where several run")
-        ->check(CLI::PositiveNumber);
+    auto text = verb.option("TEXT", options->words, "What it is about");
+    if (needs_text) text.required();
+    verb.option("--recorder", options->recorder, "Process id of the recorder, where several run")
+        .is_positive();
     return [name = std::string(name), options] { return speak(name, *options); };
 }
 

@@ -63,18 +63,17 @@ Result<int> run(const DiffOptions& options) {
 } // namespace
 
 Run add_diff(CLI::App& app) {
-    CLI::App* verb =
-        app.add_subcommand("diff", "Compare two traces or windows: who lost locality, and what else changed");
-    verb->footer("Examples:\n"
-                 "  numadrift diff good.ndt bad.ndt\n"
-                 "  numadrift diff db.ndt@+0s..+30s db.ndt@12:03:10..12:03:40\n"
-                 "A is the good hour, B the bad one. A difference inside the noise is called so.");
+    Verb verb(app, "diff", "Compare two traces or windows: who lost locality, and what else changed",
+              "Examples:\n"
+              "  numadrift diff good.ndt bad.ndt\n"
+              "  numadrift diff db.ndt@+0s..+30s db.ndt@12:03:10..12:03:40\n"
+              "A is the good hour, B the bad one. A difference inside the noise is called so.");
     auto options = std::make_shared<DiffOptions>();
-    verb->add_option("A", options->a, "Trace, or a window of it: FILE@FROM..TO")->required();
-    verb->add_option("B", options->b, "Trace, or a window of it")->required();
-    verb->add_flag("--json", options->json, "Print JSON (schema numadrift.diff/1)");
-    verb->add_flag("--check", options->check, "Exit with 3 if locality changed");
-    add_group_option(*verb, options->by);
+    verb.option("A", options->a, "Trace, or a window of it: FILE@FROM..TO").required();
+    verb.option("B", options->b, "Trace, or a window of it").required();
+    verb.flag("--json", options->json, "Print JSON (schema numadrift.diff/1)");
+    verb.flag("--check", options->check, "Exit with 3 if locality changed");
+    add_group_option(verb, options->by);
     return [options] { return run(*options); };
 }
 

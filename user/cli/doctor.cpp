@@ -36,9 +36,11 @@ Finding kernel_types(const probe::Host& host) {
 
 Finding nodes(const Result<Topology>& topology) {
     if (!topology) return {"nodes", "no", topology.error().what};
-    const std::size_t count = topology->nodes_with_memory();
-    if (count == 1) return {"nodes", "limited", "one NUMA node: no thread can be away from its memory here"};
-    return {"nodes", "ok", fmt::format("{} nodes with memory, {} CPUs", count, topology->cpus.size())};
+    if (topology->is_one_node())
+        return {"nodes", "limited", "one NUMA node: no thread can be away from its memory here"};
+    return {"nodes", "ok",
+            fmt::format("{} nodes, {} of them with memory; {} CPUs", topology->nodes.size(),
+                        topology->nodes_with_memory(), topology->cpus.size())};
 }
 
 Finding balancing(const probe::Host& host) {
@@ -105,15 +107,14 @@ Result<int> examine(bool json) {
 } // namespace
 
 Run add_doctor(CLI::App& app) {
-    CLI::App* verb =
-        app.add_subcommand("doctor", "Say what will work on this machine, what will not, and why");
-    verb->footer("Examples:\n"
-                 "  numadrift doctor\n"
-                 "  numadrift doctor --json\n"
-                 "Loads and attaches the BPF programs for a moment, with no target. Exit status 1 if\n"
-                 "nothing can be recorded here.");
+    Verb verb(app, "doctor", "Say what will work on this machine, what will not, and why",
+              "Examples:\n"
+              "  numadrift doctor\n"
+              "  numadrift doctor --json\n"
+              "Loads and attaches the BPF programs for a moment, with no target. Exit status 1 if\n"
+              "nothing can be recorded here.");
     auto json = std::make_shared<bool>(false);
-    verb->add_flag("--json", *json, "Print as JSON (schema numadrift.doctor/1)");
+    verb.flag("--json", *json, "Print as JSON (schema numadrift.doctor/1)");
     return [json] { return examine(*json); };
 }
 

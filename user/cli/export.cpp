@@ -99,26 +99,24 @@ Result<int> run(const ExportOptions& options) {
 } // namespace
 
 Run add_export(CLI::App& app) {
-    CLI::App* verb =
-        app.add_subcommand("export", "Write a trace for Perfetto, or as tables for SQL and data frames");
-    verb->footer("Examples:\n"
-                 "  numadrift export db.ndt --format perfetto -o db.pftrace    open in ui.perfetto.dev\n"
-                 "  numadrift export db.ndt --format ndjson -o db.ndjson\n"
-                 "  duckdb -c \"SELECT comm, verdict FROM 'db.ndjson' WHERE record = 'thread'\"\n"
-                 "  numadrift export db.ndt --format csv --table away\n"
-                 "  numadrift export db.ndt --format csv -o tables/            a file for each table");
+    Verb verb(app, "export", "Write a trace for Perfetto, or as tables for SQL and data frames",
+              "Examples:\n"
+              "  numadrift export db.ndt --format perfetto -o db.pftrace    open in ui.perfetto.dev\n"
+              "  numadrift export db.ndt --format ndjson -o db.ndjson\n"
+              "  duckdb -c \"SELECT comm, verdict FROM 'db.ndjson' WHERE record = 'thread'\"\n"
+              "  numadrift export db.ndt --format csv --table away\n"
+              "  numadrift export db.ndt --format csv -o tables/            a file for each table");
     auto options = std::make_shared<ExportOptions>();
     static const std::map<std::string, Format> kFormats = {
         {"perfetto", Format::perfetto}, {"ndjson", Format::ndjson}, {"csv", Format::csv}};
-    verb->add_option("FILE", options->file, "Trace, as written by record");
-    verb->add_option("--format", options->format, "perfetto, ndjson or csv [ndjson]")
-        ->transform(CLI::CheckedTransformer(kFormats))
-        ->option_text("FORMAT");
-    verb->add_option("-o,--output", options->output, "File, or for tables a directory: DIR/ [stdout]");
-    verb->add_option("--table", options->tables, "Only these tables: " + table_names())->delimiter(',');
-    verb->add_flag("--schema", options->schema, "Print the tables, their columns, types and units as JSON");
+    verb.option("FILE", options->file, "Trace, as written by record");
+    verb.choice("--format", options->format, kFormats, "perfetto, ndjson or csv [ndjson]")
+        .is_called("FORMAT");
+    verb.option("-o,--output", options->output, "File, or for tables a directory: DIR/ [stdout]");
+    verb.option("--table", options->tables, "Only these tables: " + table_names()).takes_lists();
+    verb.flag("--schema", options->schema, "Print the tables, their columns, types and units as JSON");
     auto window = std::make_shared<WindowBounds>();
-    add_window_options(*verb, window);
+    add_window_options(verb, window);
     return [options, window] {
         options->report.window = *window;
         return run(*options);

@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/ready.h"
 #include "cli/report_options.h"
 #include "cli/session.h"
 #include "cli/targets.h"
@@ -33,6 +34,7 @@ struct RecordOptions {
     std::uint32_t ring_mib = 16;
     std::optional<std::uint32_t> sample_hz;
     double budget_percent = 1;
+    std::optional<int> ready_fd;
     std::shared_ptr<ReportOptions> report = std::make_shared<ReportOptions>();
 };
 
@@ -61,12 +63,11 @@ Result<flight::RingLimits> parse_flight(const std::string& text) {
     flight::RingLimits limits;
     limits.length_ns = *length_ns;
     if (comma == std::string::npos) return limits;
-    static const CLI::AsSizeValue kSize(false);
-    std::string size = text.substr(comma + 1);
-    if (const std::string why = kSize(size); !why.empty())
+    const auto bytes = parse_size(text.substr(comma + 1));
+    if (!bytes)
         return Error{fmt::format("not a size: {}", text.substr(comma + 1)), "for example: --flight 60s,256M",
                      true};
-    limits.bytes = std::strtoull(size.c_str(), nullptr, 10);
+    limits.bytes = *bytes;
     constexpr std::uint64_t kLeastBytes = std::uint64_t{1} << 20;
     if (limits.bytes >= kLeastBytes) return limits;
     return Error{"a flight recording needs 1 MiB at least", "for example: --flight 60s,256M", true};
@@ -110,7 +111,7 @@ std::optional<control::Server> open_control() {
 }
 
 Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const std::string& how,
-                           Session session) {
+                           Session session, Ready& ready) {
     auto writer = trace::Writer::create(options.file.empty()
                                             ? fmt::format("numadrift-{}-{:%Y%m%d-%H%M%S}.ndt", host_name(),
                                                           fmt::localtime(std::time(nullptr)))
@@ -118,6 +119,7 @@ Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const
     if (!writer) return writer.error();
     say_what_is_off(live);
     say(fmt::format("Recording {} to {}; Ctrl-C ends it.", printable(how), writer->path()));
+    ready.tell();
     session.sink = &*writer;
     const Status status = run(live, session);
     // Programs are detached by now. What else there is to end may wait for a lock of the target, and
@@ -129,7 +131,7 @@ Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const
 }
 
 Result<int> record_flight(const flight::Options& options, LiveSource& live, const std::string& how,
-                          Session session, std::vector<trigger::Condition> conditions,
+                          Session session, Ready& ready, std::vector<trigger::Condition> conditions,
                           const Thresholds& thresholds) {
     flight::Recorder recorder(options, say);
     trigger::Watch watch(std::move(conditions), thresholds);
@@ -137,6 +139,7 @@ Result<int> record_flight(const flight::Options& options, LiveSource& live, cons
     say(fmt::format("Keeping the last {} of {} in memory; numadrift trigger, SIGUSR2{} writes it.",
                     duration_text(static_cast<double>(options.ring.length_ns)), printable(how),
                     watch.is_empty() ? "" : " or a condition"));
+    ready.tell();
     session.sink = &recorder;
     session.flight = &recorder;
     session.watch = &watch;
@@ -150,6 +153,8 @@ Result<int> record_flight(const flight::Options& options, LiveSource& live, cons
 }
 
 Result<int> start(const RecordOptions& options) {
+    auto ready = Ready::open(options.ready_fd);
+    if (!ready) return ready.error();
     std::optional<std::chrono::nanoseconds> duration;
     if (!options.duration.empty()) {
         const auto parsed = parse_duration(options.duration);
@@ -184,58 +189,58 @@ Result<int> start(const RecordOptions& options) {
     Session session;
     session.control = control ? &*control : nullptr;
     session.child = child ? &*child : nullptr;
+    if (child) ready->leave_manager_to_command();
     session.duration = duration;
     if (flight)
-        return record_flight(*flight, **live, chosen->how, session, *std::move(conditions),
+        return record_flight(*flight, **live, chosen->how, session, *ready, *std::move(conditions),
                              options.report->thresholds);
-    return record_to_file(options, **live, chosen->how, session);
+    return record_to_file(options, **live, chosen->how, session, *ready);
 }
 
 } // namespace
 
 Run add_record(CLI::App& app) {
-    CLI::App* verb = app.add_subcommand("record", "Record a process while it runs, then say what happened");
-    verb->footer("Examples:\n"
-                 "  numadrift record -p 4711                 until Ctrl-C\n"
-                 "  numadrift record --comm postgres -d 60s  all processes of that name, for a minute\n"
-                 "  numadrift record -- ./server --port 80   from the first instruction on\n"
-                 "  numadrift record --flight 60s -p 4711 --trigger 'locality<0.7 for 5s'\n"
-                 "                                           for weeks; files when it is needed\n"
-                 "Children and threads that are born while it records are followed.");
+    Verb verb(app, "record", "Record a process while it runs, then say what happened",
+              "Examples:\n"
+              "  numadrift record -p 4711                 until Ctrl-C\n"
+              "  numadrift record --comm postgres -d 60s  all processes of that name, for a minute\n"
+              "  numadrift record -- ./server --port 80   from the first instruction on\n"
+              "  numadrift record --flight 60s -p 4711 --trigger 'locality<0.7 for 5s'\n"
+              "                                           for weeks; files when it is needed\n"
+              "Children and threads that are born while it records are followed.");
     auto options = std::make_shared<RecordOptions>();
-    add_target_options(*verb, options->targets);
-    verb->add_option("-o,--output", options->file, "Trace file [numadrift-HOST-YYYYmmdd-HHMMSS.ndt]");
-    verb->add_option("-d,--duration", options->duration, "Stop after: 60s, 500ms, 5m [until Ctrl-C]");
-    verb->add_option("--flight", options->flight,
-                     "Keep the last 60s[,256M] in memory only; a trigger writes them to a file");
-    verb->add_option(
-            "--trigger", options->triggers,
-            "Write it when: 'locality<0.7 for 5s', 'thread away>30%', 'psi.memory>10%', "
-            "'migrations>1000/s', 'exec:COMMAND' fails, 'exec>500ms:COMMAND'; more than one may be given")
-        ->take_all()
-        ->expected(1);
-    verb->add_option("--after", options->after, "… and what follows for so long")->capture_default_str();
-    verb->add_option("--every", options->every, "Conditions write one file in that time at most")
-        ->capture_default_str();
-    verb->add_option("--keep", options->keep, "Files of windows that are kept; older ones are deleted")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    verb->add_option("--hooks", options->hooks,
-                     "auto: exact sources where the kernel allows; tracepoint: leave fentry alone")
-        ->check(CLI::IsMember({"auto", "tracepoint"}))
-        ->capture_default_str();
-    verb->add_option("--ring-mib", options->ring_mib, "Buffer of each node, a power of two")
-        ->check(CLI::IsMember({1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}))
-        ->capture_default_str();
-    verb->add_option("--sample-hz", options->sample_hz,
-                     "Samples of data addresses a second on each CPU, 0: none [97; fewer from 65 CPUs on]")
-        ->check(CLI::Range(0, 1000));
-    verb->add_option("--budget", options->budget_percent,
-                     "What the BPF programs may cost: percent of one CPU for each node; 0: no limit. Beyond "
-                     "it page faults are looked at in slices of time, openly")
-        ->check(CLI::Range(0.0, 100.0))
-        ->capture_default_str();
-    add_report_options(*verb, options->report);
+    add_target_options(verb, options->targets);
+    verb.option("-o,--output", options->file, "Trace file [numadrift-HOST-YYYYmmdd-HHMMSS.ndt]");
+    verb.option("-d,--duration", options->duration, "Stop after: 60s, 500ms, 5m [until Ctrl-C]");
+    verb.option("--flight", options->flight,
+                "Keep the last 60s[,256M] in memory only; a trigger writes them to a file");
+    verb.option("--trigger", options->triggers,
+                "Write it when: 'locality<0.7 for 5s', 'thread away>30%', 'psi.memory>10%', "
+                "'migrations>1000/s', 'exec:COMMAND' fails, 'exec>500ms:COMMAND'; more than one may be given")
+        .takes_one();
+    verb.option("--after", options->after, "… and what follows for so long").shows_default();
+    verb.option("--every", options->every, "Conditions write one file in that time at most").shows_default();
+    verb.option("--keep", options->keep, "Files of windows that are kept; older ones are deleted")
+        .is_positive()
+        .shows_default();
+    verb.option("--ready-fd", options->ready_fd,
+                "Write a line into this descriptor, and close it, when events flow");
+    verb.option("--hooks", options->hooks,
+                "auto: exact sources where the kernel allows; tracepoint: leave fentry alone")
+        .is_one_of({"auto", "tracepoint"})
+        .shows_default();
+    verb.option("--ring-mib", options->ring_mib, "Buffer of each node, a power of two")
+        .is_one_of({1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024})
+        .shows_default();
+    verb.option("--sample-hz", options->sample_hz,
+                "Samples of data addresses a second on each CPU, 0: none [97; fewer from 65 CPUs on]")
+        .is_within(0, 1000);
+    verb.option("--budget", options->budget_percent,
+                "What the BPF programs may cost: percent of one CPU for each node; 0: no limit. Beyond "
+                "it page faults are looked at in slices of time, openly")
+        .is_within(0.0, 100.0)
+        .shows_default();
+    add_report_options(verb, options->report);
     return [options] { return start(*options); };
 }
 

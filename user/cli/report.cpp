@@ -13,50 +13,45 @@
 
 namespace numadrift::cli {
 
-void add_report_options(CLI::App& verb, const std::shared_ptr<ReportOptions>& options) {
-    verb.add_flag("--json", options->json, "Print the report as JSON (schema numadrift.report/1)");
-    verb.add_flag("--check", options->check, "Exit with 3 if a thread migrated away from its memory");
-    verb.add_option("--top", options->top, "Threads told one by one")->capture_default_str();
-    verb.add_option("--min-evidence", options->thresholds.evidence_pages,
-                    "Pages that must be known of a thread before its home is")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    verb.add_option_function<double>(
+void add_report_options(Verb& verb, const std::shared_ptr<ReportOptions>& options) {
+    verb.flag("--json", options->json, "Print the report as JSON (schema numadrift.report/1)");
+    verb.flag("--check", options->check, "Exit with 3 if a thread migrated away from its memory");
+    verb.option("--top", options->top, "Threads told one by one").shows_default();
+    verb.option("--min-evidence", options->thresholds.evidence_pages,
+                "Pages that must be known of a thread before its home is")
+        .is_positive()
+        .shows_default();
+    verb.number(
             "--min-away-ms",
-            [options](const double& ms) {
-                options->thresholds.drift_cpu_ns = static_cast<std::uint64_t>(ms * 1e6);
-            },
+            [options](double ms) { options->thresholds.drift_cpu_ns = static_cast<std::uint64_t>(ms * 1e6); },
             "CPU time away from home that makes a thread drift [50]")
-        ->check(CLI::Range(0.0, 1e9));
-    verb.add_option("--min-away-share", options->thresholds.drift_cpu_share,
-                    "… and the share of its CPU time")
-        ->capture_default_str();
+        .is_within(0.0, 1e9);
+    verb.option("--min-away-share", options->thresholds.drift_cpu_share, "… and the share of its CPU time")
+        .shows_default();
 }
 
-void add_window_options(CLI::App& verb, const std::shared_ptr<WindowBounds>& bounds) {
+void add_window_options(Verb& verb, const std::shared_ptr<WindowBounds>& bounds) {
     const auto add = [&verb, bounds](const char* name, std::optional<TimePoint> WindowBounds::*which,
                                      const char* help) {
-        verb.add_option_function<std::string>(
-            name,
-            [bounds, which](const std::string& text) {
-                auto point = TimePoint::parse(text);
-                if (!point) throw CLI::ValidationError(point.error().what + "; " + point.error().hint);
-                (*bounds).*which = *point;
-            },
-            help);
+        const auto take = [bounds, which](const std::string& text) -> Status {
+            const auto point = TimePoint::parse(text);
+            if (!point) return point.error();
+            (*bounds).*which = *point;
+            return Done{};
+        };
+        verb.text(name, take, help);
     };
     add("--from", &WindowBounds::from, "Only from there: +3.2s from the begin, 12:03:14.5, or ISO");
     add("--to", &WindowBounds::to, "Only up to there");
 }
 
-void add_group_option(CLI::App& verb, GroupBy& by) {
+void add_group_option(Verb& verb, GroupBy& by) {
     static const std::map<std::string, GroupBy> kNames = {{"thread", GroupBy::thread},
                                                           {"name", GroupBy::name},
                                                           {"process", GroupBy::process},
                                                           {"cgroup", GroupBy::cgroup}};
-    verb.add_option("--group-by", by, "thread, name (worker-12 is worker-*), process or cgroup")
-        ->transform(CLI::CheckedTransformer(kNames))
-        ->option_text("WHAT");
+    verb.choice("--group-by", by, kNames, "thread, name (worker-12 is worker-*), process or cgroup")
+        .is_called("WHAT");
 }
 
 Result<std::unique_ptr<Source>> open_trace(const std::string& file, const WindowBounds& window) {
@@ -119,28 +114,27 @@ Result<int> print_report(const std::string& file, const ReportOptions& options) 
 }
 
 Run add_report(CLI::App& app) {
-    CLI::App* verb =
-        app.add_subcommand("report", "Say from a trace which threads migrated away from their memory");
-    verb->footer("Examples:\n"
-                 "  numadrift report db.ndt\n"
-                 "  numadrift report db.ndt --from 12:03:10 --to 12:03:40\n"
-                 "  numadrift report db.ndt --html db.html\n"
-                 "  numadrift report db.ndt --json | jq '.threads[] | select(.verdict==\"drifted\")'\n"
-                 "  numadrift report db.ndt --check    # exit status 3 if a thread drifted");
+    Verb verb(app, "report", "Say from a trace which threads migrated away from their memory",
+              "Examples:\n"
+              "  numadrift report db.ndt\n"
+              "  numadrift report db.ndt --from 12:03:10 --to 12:03:40\n"
+              "  numadrift report db.ndt --html db.html\n"
+              "  numadrift report db.ndt --json | jq '.threads[] | select(.verdict==\"drifted\")'\n"
+              "  numadrift report db.ndt --check    # exit status 3 if a thread drifted");
     auto file = std::make_shared<std::string>();
     auto options = std::make_shared<ReportOptions>();
-    verb->add_option("FILE", *file, "Trace, as written by record")->required();
+    verb.option("FILE", *file, "Trace, as written by record").required();
     auto by = std::make_shared<GroupBy>(GroupBy::thread);
-    add_group_option(*verb, *by);
-    verb->add_option("--html", options->html,
-                     "Write a page with the timelines, for any browser and without a network; - is stdout");
-    verb->add_option("--thread", options->tids, "Only these threads, by id")->delimiter(',');
+    add_group_option(verb, *by);
+    verb.option("--html", options->html,
+                "Write a page with the timelines, for any browser and without a network; - is stdout");
+    verb.option("--thread", options->tids, "Only these threads, by id").takes_lists();
     auto window = std::make_shared<WindowBounds>();
-    add_report_options(*verb, options);
-    add_window_options(*verb, window);
+    add_report_options(verb, options);
+    add_window_options(verb, window);
     return [file, options, window, by, verb] {
         options->window = *window;
-        if (verb->count("--group-by") > 0) options->group_by = *by;
+        if (verb.was_given("--group-by")) options->group_by = *by;
         return print_report(*file, *options);
     };
 }

@@ -1,10 +1,10 @@
 // Options and output that `report` and `record` (which ends with a report) share.
 #pragma once
 
+#include "cli/options.h"
 #include "report/groups.h"
 #include "window/window.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
@@ -22,13 +22,13 @@ struct ReportOptions {
 };
 
 // Of all verbs that end with a report.
-void add_report_options(CLI::App& verb, const std::shared_ptr<ReportOptions>& options);
+void add_report_options(Verb& verb, const std::shared_ptr<ReportOptions>& options);
 
 // --from and --to, of verbs that read a trace.
-void add_window_options(CLI::App& verb, const std::shared_ptr<WindowBounds>& bounds);
+void add_window_options(Verb& verb, const std::shared_ptr<WindowBounds>& bounds);
 
 // --group-by.
-void add_group_option(CLI::App& verb, GroupBy& by);
+void add_group_option(Verb& verb, GroupBy& by);
 
 // The trace, or a window of it, read ahead in a thread of its own.
 Result<std::unique_ptr<Source>> open_trace(const std::string& file, const WindowBounds& window);

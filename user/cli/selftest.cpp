@@ -54,15 +54,15 @@ Result<int> run(bool json) {
 } // namespace
 
 Run add_selftest(CLI::App& app) {
-    CLI::App* verb = app.add_subcommand(
-        "selftest", "Record a process that drifts on purpose, and hold the answer against what it did");
-    verb->footer("Examples:\n"
-                 "  numadrift selftest\n"
-                 "  numadrift selftest --json\n"
-                 "Takes some ten seconds, two CPUs at most and 40 MiB. Starts processes of its own, and\n"
-                 "touches no other. Exit status 1 if anything it said was wrong.");
+    Verb verb(app, "selftest",
+              "Record a process that drifts on purpose, and hold the answer against what it did",
+              "Examples:\n"
+              "  numadrift selftest\n"
+              "  numadrift selftest --json\n"
+              "Takes some ten seconds, two CPUs at most and 40 MiB. Starts processes of its own, and\n"
+              "touches no other. Exit status 1 if anything it said was wrong.");
     auto json = std::make_shared<bool>(false);
-    verb->add_flag("--json", *json, "Print as JSON (schema numadrift.selftest/1)");
+    verb.flag("--json", *json, "Print as JSON (schema numadrift.selftest/1)");
     return [json] { return run(*json); };
 }
 

@@ -5,7 +5,7 @@
 #include "probe/topology.h"
 #include "report/residency.h"
 #include "sampling/survey.h"
-#include "source/live/policies.h"
+#include "source/live/look.h"
 #include "util/file.h"
 #include "util/lists.h"
 #include "util/text.h"
@@ -80,9 +80,7 @@ std::vector<std::string> notes_on(const ProcessSnapshot& process, const Topology
                 count, group.cpus, share_text(static_cast<double>(far_pages) / static_cast<double>(all))));
         const auto mems = parse_list(group.mems);
         for (const auto& [node, pages] : sums)
-            if (!mems.empty() &&
-                std::ranges::find(mems, static_cast<std::uint32_t>(raw(node))) == mems.end() &&
-                pages * 100 > all)
+            if (!allows(mems, static_cast<std::uint32_t>(raw(node))) && pages * 100 > all)
                 notes.push_back(
                     fmt::format("{} is on node {}, where its cpuset (memory nodes {}) does not allow "
                                 "it now",
@@ -105,13 +103,14 @@ Status read_exactly(ProcessSnapshot& process) {
     return Done{};
 }
 
-Result<ProcessSnapshot> look_at(Pid pid, const live::ProcessPolicies& policies, const Topology& topology,
+Result<ProcessSnapshot> look_at(Pid pid, const live::ProcessPolicies& policies,
+                                const sampling::SamplerOptions& asking, const Topology& topology,
                                 bool exact) {
     ProcessSnapshot process;
     process.pid = pid;
     process.comm = read_line(fmt::format("/proc/{}/comm", raw(pid)));
     process.policies_unknown = policies.unknown;
-    auto survey = sampling::survey_process({}, pid, policies.mappings);
+    auto survey = sampling::survey_process(asking, pid);
     if (!survey) return survey.error();
     process.survey = *std::move(survey);
     for (const Tid tid : probe::threads_of({}, pid))
@@ -204,13 +203,14 @@ Result<int> run(const SnapshotOptions& options) {
     if (!pids) return pids.error();
     const auto topology = probe::read_topology({});
     if (!topology) return topology.error();
-    auto policies = live::look_at_policies(*pids);
+    const auto look = live::Look::at(*pids);
+    const auto asking = look ? (*look)->options() : sampling::SamplerOptions{};
     Json processes = Json::array();
     for (const Pid pid : *pids) {
         live::ProcessPolicies known;
-        if (policies) known = (*policies)[pid];
-        else known.unknown = policies.error().what;
-        const auto process = look_at(pid, known, *topology, options.exact);
+        if (look) known = (*look)->policies(pid);
+        else known.unknown = look.error().what;
+        const auto process = look_at(pid, known, asking, *topology, options.exact);
         if (!process) {
             if (options.comm.empty()) return process.error();
             continue; // of many by name, one that ended meanwhile
@@ -229,18 +229,17 @@ Result<int> run(const SnapshotOptions& options) {
 } // namespace
 
 Run add_snapshot(CLI::App& app) {
-    CLI::App* verb =
-        app.add_subcommand("snapshot", "Where the memory of a process is now, by mapping, policy and node");
-    verb->footer("Examples:\n"
-                 "  numadrift snapshot -p 4711\n"
-                 "  numadrift snapshot --comm 'postgres*' --json\n"
-                 "Asks about a few thousand random pages, in small batches: as quick for 100 GiB as for\n"
-                 "1 GiB, and the process does not notice. --exact counts every page, and it may.");
+    Verb verb(app, "snapshot", "Where the memory of a process is now, by mapping, policy and node",
+              "Examples:\n"
+              "  numadrift snapshot -p 4711\n"
+              "  numadrift snapshot --comm 'postgres*' --json\n"
+              "Asks about a few thousand random pages, in small batches: as quick for 100 GiB as for\n"
+              "1 GiB, and the process does not notice. --exact counts every page, and it may.");
     auto options = std::make_shared<SnapshotOptions>();
-    verb->add_option("-p,--pid", options->pids, "Processes to look at")->delimiter(',');
-    verb->add_option("--comm", options->comm, "Processes whose name matches a shell pattern");
-    verb->add_flag("--exact", options->exact, "Read numa_maps: exact, but stalls the process' mmap calls");
-    verb->add_flag("--json", options->json, "Print as JSON (schema numadrift.snapshot/1)");
+    verb.option("-p,--pid", options->pids, "Processes to look at").takes_lists();
+    verb.option("--comm", options->comm, "Processes whose name matches a shell pattern");
+    verb.flag("--exact", options->exact, "Read numa_maps: exact, but stalls the process' mmap calls");
+    verb.flag("--json", options->json, "Print as JSON (schema numadrift.snapshot/1)");
     return [options] { return run(*options); };
 }
 

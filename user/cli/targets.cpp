@@ -44,14 +44,14 @@ Result<LiveOptions> of_command(const std::vector<std::string>& command, std::opt
 
 } // namespace
 
-void add_target_options(CLI::App& verb, const std::shared_ptr<TargetOptions>& options) {
-    verb.add_option("-p,--pid", options->pids, "Processes to record")->delimiter(',');
-    verb.add_option("--comm", options->comm, "Processes whose name matches a shell pattern");
-    verb.add_option("--cgroup", options->cgroup,
-                    "Processes of a control group and all below it, and those that join later");
-    verb.add_option("--container", options->container, "The same, of the container whose id begins so");
-    verb.add_flag("-a,--all", options->all, "The whole host, but for kernel threads and this recorder");
-    verb.add_option("COMMAND", options->command, "A command to run and record, after --");
+void add_target_options(Verb& verb, const std::shared_ptr<TargetOptions>& options) {
+    verb.option("-p,--pid", options->pids, "Processes to record").takes_lists();
+    verb.option("--comm", options->comm, "Processes whose name matches a shell pattern");
+    verb.option("--cgroup", options->cgroup,
+                "Processes of a control group and all below it, and those that join later");
+    verb.option("--container", options->container, "The same, of the container whose id begins so");
+    verb.flag("-a,--all", options->all, "The whole host, but for kernel threads and this recorder");
+    verb.option("COMMAND", options->command, "A command to run and record, after --");
 }
 
 Result<LiveOptions> choose_targets(const TargetOptions& options, std::optional<Child>& child) {

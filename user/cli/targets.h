@@ -2,9 +2,9 @@
 #pragma once
 
 #include "cli/child.h"
+#include "cli/options.h"
 #include "source/live/live.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +21,7 @@ struct TargetOptions {
     std::vector<std::string> command;
 };
 
-void add_target_options(CLI::App& verb, const std::shared_ptr<TargetOptions>& options);
+void add_target_options(Verb& verb, const std::shared_ptr<TargetOptions>& options);
 
 // The targets there are, and how they are found again. A command is started for it, but held.
 Result<LiveOptions> choose_targets(const TargetOptions& options, std::optional<Child>& child);

@@ -274,20 +274,20 @@ Result<int> start(const TopOptions& options) {
 } // namespace
 
 Run add_top(CLI::App& app) {
-    CLI::App* verb = app.add_subcommand("top", "Watch threads run away from their memory, live");
-    verb->footer("Examples:\n"
-                 "  numadrift top -p 4711\n"
-                 "  numadrift top --comm 'postgres*' --delay 500ms\n"
-                 "  numadrift top -p 4711 --once       one page of text, after three seconds\n"
-                 "  numadrift top --replay db.ndt      a recording, at its own pace");
+    Verb verb(app, "top", "Watch threads run away from their memory, live",
+              "Examples:\n"
+              "  numadrift top -p 4711\n"
+              "  numadrift top --comm 'postgres*' --delay 500ms\n"
+              "  numadrift top -p 4711 --once       one page of text, after three seconds\n"
+              "  numadrift top --replay db.ndt      a recording, at its own pace");
     auto options = std::make_shared<TopOptions>();
-    add_target_options(*verb, options->targets);
-    verb->add_option("--replay", options->replay, "Show a trace instead, at the pace it was recorded");
-    verb->add_option("--speed", options->speed, "… or so many times faster")
-        ->check(CLI::Range(0.01, 1000.0))
-        ->capture_default_str();
-    verb->add_option("--delay", options->delay, "Between two readings")->capture_default_str();
-    verb->add_flag("--once", options->once, "Print one page and end");
+    add_target_options(verb, options->targets);
+    verb.option("--replay", options->replay, "Show a trace instead, at the pace it was recorded");
+    verb.option("--speed", options->speed, "… or so many times faster")
+        .is_within(0.01, 1000.0)
+        .shows_default();
+    verb.option("--delay", options->delay, "Between two readings").shows_default();
+    verb.flag("--once", options->once, "Print one page and end");
     return [options] { return start(*options); };
 }
 

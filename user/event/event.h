@@ -4,6 +4,8 @@
 // Owns: the C++ types, visiting their fields. Does not own: how they are stored (trace/codec).
 #pragma once
 
+#include "util/kernel_words.h"
+
 #include "numadrift/events.h"
 
 #include <cstdint>
@@ -15,11 +17,11 @@ namespace numadrift {
 
 // The field types of the event list. comm: at most 15 bytes, any bytes; text: any length.
 namespace field {
-using u8 = std::uint8_t;
-using u16 = std::uint16_t;
-using u32 = std::uint32_t;
-using u64 = std::uint64_t;
-using s32 = std::int32_t;
+using ::s32;
+using ::u16;
+using ::u32;
+using ::u64;
+using ::u8;
 using comm = std::string;
 using text = std::string;
 } // namespace field

@@ -183,8 +183,8 @@ std::vector<Column<ThreadReport>> thread_columns() {
             {"comm", Type::text, "its name", [](const Report&, const Row& t) { return Value(t.comm); }},
             {"cgroup", Type::text, "of its process",
              [](const Report& r, const Row& t) {
-                 const auto found = r.cgroups.find(t.pid);
-                 return found == r.cgroups.end() ? Value() : text_value(found->second);
+                 const auto found = r.processes.find(t.pid);
+                 return found == r.processes.end() ? Value() : text_value(found->second.cgroup);
              }},
             {"verdict", Type::text, "drifted, returned, misplaced, deserted, home, spread, idle or unknown",
              [](const Report&, const Row& t) { return Value(std::string(verdict_name(t.verdict))); }},

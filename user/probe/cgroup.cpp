@@ -85,6 +85,27 @@ void read_part(const std::string& part, CgroupName& name) {
     }
 }
 
+// A line of /proc/PID/cgroup: "0::/path" of version 2, "4:memory:/path", "1:name=systemd:/path".
+struct Membership {
+    bool is_unified = false;
+    std::string controllers;
+    std::string path;
+};
+
+std::vector<Membership> memberships(const std::string& root, Pid pid) {
+    std::vector<Membership> found;
+    const auto text = read_file(fmt::format("{}/proc/{}/cgroup", root, raw(pid)));
+    std::istringstream lines(text ? *text : std::string());
+    for (std::string line; std::getline(lines, line);) {
+        const std::size_t first = line.find(':');
+        const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+        if (second != std::string::npos)
+            found.push_back({line.starts_with("0::"), line.substr(first + 1, second - first - 1),
+                             line.substr(second + 1)});
+    }
+    return found;
+}
+
 } // namespace
 
 std::string CgroupName::label() const {
@@ -107,22 +128,37 @@ CgroupName name_of_cgroup(const std::string& path) {
 }
 
 std::string cgroup_of(const std::string& root, Pid pid) {
-    const auto text = read_file(fmt::format("{}/proc/{}/cgroup", root, raw(pid)));
-    if (!text) return {};
     std::string unified;
     std::string other;
-    std::istringstream lines(*text);
-    for (std::string line;
-         std::getline(lines, line);) { // "0::/path", "4:memory:/path", "1:name=systemd:/path"
-        const std::size_t first = line.find(':');
-        const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-        if (second == std::string::npos) continue;
-        const std::string path = line.substr(second + 1);
-        if (line.starts_with("0::")) unified = path;
-        else if (path.size() > other.size()) other = path; // the controllers a runtime uses go deepest
+    for (const Membership& one : memberships(root, pid)) {
+        if (one.is_unified) unified = one.path;
+        else if (one.path.size() > other.size())
+            other = one.path; // the controllers a runtime uses go deepest
     }
     if (unified.empty() || (unified == "/" && other.size() > 1)) return other;
     return unified;
+}
+
+Cpuset cpuset_of(const std::string& root, Pid pid) {
+    std::string hierarchy;
+    std::string path;
+    for (const Membership& one : memberships(root, pid)) {
+        const bool is_cpuset = ("," + one.controllers + ",").find(",cpuset,") != std::string::npos;
+        if (!is_cpuset && (!one.is_unified || !hierarchy.empty())) continue;
+        hierarchy = root + std::string(kMount) + (is_cpuset ? "/cpuset" : "");
+        path = one.path;
+        if (is_cpuset) break;
+    }
+    if (hierarchy.empty() || path.find("..") != std::string::npos) return {};
+    for (;; path.resize(path.rfind('/'))) {
+        for (const auto& [cpus, mems] : {std::pair("cpuset.cpus.effective", "cpuset.mems.effective"),
+                                         std::pair("cpuset.effective_cpus", "cpuset.effective_mems")}) {
+            Cpuset cpuset{read_line(fmt::format("{}{}/{}", hierarchy, path, cpus)),
+                          read_line(fmt::format("{}{}/{}", hierarchy, path, mems))};
+            if (!cpuset.cpus.empty()) return cpuset;
+        }
+        if (path.rfind('/') == std::string::npos) return {};
+    }
 }
 
 Result<std::string> cgroup_directory(const std::string& root, const std::string& path) {

@@ -15,6 +15,14 @@ namespace numadrift::probe {
 // a controller of version 1. Empty: the process is gone.
 std::string cgroup_of(const std::string& root, Pid pid);
 
+// What the cpuset of a process allows, as lists ("0-3,8"): the effective one, of the nearest cgroup above it
+// that has one. Empty where there is none.
+struct Cpuset {
+    std::string cpus;
+    std::string mems;
+};
+Cpuset cpuset_of(const std::string& root, Pid pid);
+
 // The directory of a cgroup that is given as people do: its directory, or its path in any hierarchy.
 Result<std::string> cgroup_directory(const std::string& root, const std::string& path);
 

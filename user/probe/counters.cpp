@@ -1,5 +1,6 @@
 #include "probe/counters.h"
 
+#include "probe/topology.h"
 #include "util/file.h"
 #include "util/lists.h"
 
@@ -53,11 +54,8 @@ void Counters::read_node(Node node, std::vector<Counter>& counters) const {
     for_each_line(directory + "/numastat", [&](const std::string& name, std::uint64_t value) {
         counters.push_back({raw(node), name, value});
     });
-    const auto text = read_file(directory + "/meminfo"); // "Node 0 MemFree:   123 kB"
-    const std::size_t at = text ? text->find("MemFree:") : std::string::npos;
-    if (at != std::string::npos)
-        counters.push_back(
-            {raw(node), "free_bytes", std::strtoull(text->c_str() + at + 8, nullptr, 10) * 1024});
+    if (const auto free_bytes = node_meminfo(root_, node, "MemFree"))
+        counters.push_back({raw(node), "free_bytes", *free_bytes});
 }
 
 void Counters::read_host(std::vector<Counter>& counters) const {

@@ -39,16 +39,6 @@ std::vector<std::string> words_of(const std::string& text) {
     return words;
 }
 
-// "Node 0 MemTotal:  12345 kB"
-std::uint64_t memory_bytes(const std::string& node_directory) {
-    const auto text = read_file(node_directory + "/meminfo");
-    if (!text) return 0;
-    const auto words = words_of(*text);
-    for (std::size_t i = 0; i + 1 < words.size(); ++i)
-        if (words[i] == "MemTotal:") return std::strtoull(words[i + 1].c_str(), nullptr, 10) * 1024;
-    return 0;
-}
-
 // The CPUs under one last-level cache are known by the first of them.
 std::int32_t llc_of(const std::string& cpu_directory) {
     std::uint32_t deepest = 0;
@@ -74,12 +64,13 @@ Node node_of(const std::string& cpu_directory) {
     return Node{0};
 }
 
-void read_nodes(const std::string& nodes_directory, Topology& topology) {
+void read_nodes(const std::string& root, Topology& topology) {
+    const std::string nodes_directory = root + "/sys/devices/system/node";
     const auto online = parse_list(read_line(nodes_directory + "/online"));
     for (const std::uint32_t id : online) {
         const std::string directory = fmt::format("{}/node{}", nodes_directory, id);
         auto& info = topology.nodes[Node{static_cast<std::int32_t>(id)}];
-        info.memory_bytes = memory_bytes(directory);
+        info.memory_bytes = node_meminfo(root, Node{static_cast<std::int32_t>(id)}, "MemTotal").value_or(0);
         const auto distances = words_of(read_line(directory + "/distance"));
         for (std::size_t i = 0; i < distances.size() && i < online.size(); ++i) {
             std::uint32_t distance = 0;
@@ -91,18 +82,28 @@ void read_nodes(const std::string& nodes_directory, Topology& topology) {
 
 } // namespace
 
+// "Node 0 MemTotal:  12345 kB"
+std::optional<std::uint64_t> node_meminfo(const std::string& root, Node node, std::string_view name) {
+    const auto text = read_file(fmt::format("{}/sys/devices/system/node/node{}/meminfo", root, raw(node)));
+    const std::string before = fmt::format(" {}:", name);
+    const auto at = text ? text->find(before) : std::string::npos;
+    if (at == std::string::npos) return std::nullopt;
+    return std::strtoull(text->c_str() + at + before.size(), nullptr, 10) * 1024;
+}
+
 Result<Topology> read_topology(const std::string& root) {
     Topology topology;
     const std::string cpus = root + "/sys/devices/system/cpu";
     auto possible = parse_list(read_line(cpus + "/possible"));
     if (possible.empty())
         return Error{fmt::format("cannot tell the CPUs from {}/possible", cpus), "is /sys mounted?"};
-    read_nodes(root + "/sys/devices/system/node", topology);
+    const auto online = parse_list(read_line(cpus + "/online"));
+    read_nodes(root, topology);
     for (const std::uint32_t id : possible) {
         const std::string directory = fmt::format("{}/cpu{}", cpus, id);
         std::error_code error;
         if (!fs::exists(directory, error)) continue; // possible, but never plugged in
-        topology.cpus[Cpu{id}] = {node_of(directory), llc_of(directory)};
+        topology.cpus[Cpu{id}] = {node_of(directory), llc_of(directory), !allows(online, id)};
     }
     if (topology.nodes.empty()) {
         auto& only = topology.nodes[Node{0}];

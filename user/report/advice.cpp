@@ -1,17 +1,25 @@
+#include "report/advice_facts.h"
 #include "report/report.h"
 
 #include "analysis/what_if.h"
 #include "util/lists.h"
+#include "util/policy.h"
+#include "util/text.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <set>
 
 namespace numadrift {
 namespace {
 
-constexpr std::size_t kMostCommands = 3;
+constexpr std::size_t kMostCommands = 64; // threads in one loop
+constexpr std::size_t kPingPong = 3;      // as many times away and back is a habit
+constexpr double kSlack = 0.1;            // of a CPU, that use may exceed what is there
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr double kMostlyOwn = 0.5;    // of a process' memory on a node, to be worth moving
 constexpr double kWorthTelling = 0.1; // of all CPU time
 
 std::string cpu_list(const std::vector<Cpu>& cpus) {
@@ -42,15 +50,21 @@ struct Group {
 };
 
 bool needs_advice(const ThreadReport& thread) {
-    return (thread.verdict == Verdict::drifted || thread.verdict == Verdict::misplaced ||
-            thread.verdict == Verdict::deserted) &&
-           !thread.locality.away.empty();
+    if (thread.locality.away.empty()) return false;
+    const bool is_habit = thread.locality.away.size() + thread.locality.away_left_out >= kPingPong;
+    return thread.verdict == Verdict::drifted || thread.verdict == Verdict::misplaced ||
+           thread.verdict == Verdict::deserted || (thread.verdict == Verdict::returned && is_habit);
+}
+
+// What is not sure is no ground to act on.
+bool is_disputed(const ThreadReport& thread) {
+    return !thread.locality.profile.contradiction().empty();
 }
 
 std::vector<Group> groups_of(const Report& report) {
     std::vector<Group> groups;
     for (const auto& thread : report.threads) {
-        if (!needs_advice(thread)) continue;
+        if (!needs_advice(thread) || is_disputed(thread)) continue;
         const auto& last = thread.locality.away.back();
         const std::uint8_t cause = main_cause(thread);
         auto group = std::ranges::find_if(groups, [&](const Group& other) {
@@ -87,53 +101,112 @@ bool all_at_home_on(const Report& report, Pid pid, Node home) {
     });
 }
 
-Advice pin_home(const Group& group, const Report& report) {
-    const std::string cpus = cpu_list(report.topology.cpus_of(group.home));
-    std::string command;
-    std::size_t rest = 0;
-    if (group.threads.size() > kMostCommands && all_at_home_on(report, group.pid, group.home))
-        command = fmt::format("taskset -apc {} {}", cpus, raw(group.pid));
-    else {
-        for (std::size_t i = 0; i < group.threads.size() && i < kMostCommands; ++i)
-            command +=
-                fmt::format("{}taskset -pc {} {}", i > 0 ? "; " : "", cpus, raw(group.threads[i]->tid));
-        rest = group.threads.size() > kMostCommands ? group.threads.size() - kMostCommands : 0;
-    }
+std::string thread_words(const Group& group) {
+    return group.threads.size() == 1 ? "the thread" : fmt::format("the {} threads", group.threads.size());
+}
+
+std::string pin_command(const Group& group, const Report& report, const std::string& cpus) {
+    if (group.threads.size() > 1 && all_at_home_on(report, group.pid, group.home) &&
+        group.threads.size() == threads_of(report, group.pid).size())
+        return fmt::format("taskset -apc {} {}", cpus, raw(group.pid));
+    if (group.threads.size() == 1) return fmt::format("taskset -pc {} {}", cpus, raw(group.threads[0]->tid));
+    std::vector<std::uint32_t> tids;
+    for (std::size_t i = 0; i < std::min(group.threads.size(), kMostCommands); ++i)
+        tids.push_back(raw(group.threads[i]->tid));
+    return fmt::format("for t in {}; do taskset -pc {} $t; done", fmt::join(tids, " "), cpus);
+}
+
+// Empty: they may be sent to their memory, and there are CPUs enough for them.
+std::string why_not_home(const Group& group, const AdviceFacts& facts, const std::vector<Cpu>& cpus) {
+    if (cpus.empty())
+        return fmt::format("no CPU of node {} is online and in the cpuset of process {}: give it some first",
+                           raw(group.home), raw(group.pid));
+    const double wanted = facts.cpus_used_by(group.threads);
+    const double taken = facts.cpus_used_on(group.home, group.threads);
+    if (wanted + taken <= static_cast<double>(cpus.size()) + kSlack) return {};
+    return fmt::format(
+        "they keep {:.1f} CPUs busy, and of the {} they may use on node {} other threads of the target "
+        "keep {:.1f} busy: they would wait for a CPU instead of for memory",
+        wanted, cpus.size(), raw(group.home), taken);
+}
+
+Advice pin_home(const Group& group, const Report& report, const AdviceFacts& facts) {
+    const auto cpus = facts.cpus_for(group.pid, group.home);
+    const std::string verb = group.verdict == Verdict::drifted    ? "Bring"
+                             : group.verdict == Verdict::returned ? "Keep"
+                                                                  : "Run";
+    const std::string text =
+        fmt::format("{} {} of process {} {} node {}", verb, thread_words(group), raw(group.pid),
+                    group.verdict == Verdict::drifted ? "back to" : "on", raw(group.home));
     std::string why =
-        fmt::format("their memory is on node {}, they run on node {}", raw(group.home), raw(group.to));
+        fmt::format("their memory is on node {}, they {} node {}", raw(group.home),
+                    group.verdict == Verdict::returned ? "go again and again to" : "run on", raw(group.to));
     if (group.verdict == Verdict::drifted) why += fmt::format(" ({})", cause_name(group.cause));
-    if (rest > 0) why += fmt::format("; and {} more threads alike", rest);
     if (group.cause == ND_CAUSE_affinity)
         why += "; something set their CPU affinity or cpuset: see that it does not do so again";
-    return {fmt::format("{} {} of process {} {} node {}", group.verdict == Verdict::drifted ? "Bring" : "Run",
-                        group.threads.size() == 1 ? "the thread" : "the threads", raw(group.pid),
-                        group.verdict == Verdict::drifted ? "back to" : "on", raw(group.home)),
-            command, why, left_if(report, group.threads, [&](const Locality& locality) {
-                return remote_if_pinned(locality, group.home);
-            })};
+    if (group.verdict == Verdict::misplaced)
+        why += "; next time let the threads that use memory be the first to touch it";
+    if (const std::string not_now = why_not_home(group, facts, cpus); !not_now.empty())
+        return {text + ", if there is room", {}, not_now + "; " + why, std::nullopt};
+    if (group.threads.size() > kMostCommands)
+        why += fmt::format("; and {} more threads alike", group.threads.size() - kMostCommands);
+    return {text, pin_command(group, report, cpu_list(cpus)), why,
+            left_if(report, group.threads,
+                    [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
+}
+
+// Empty: numadrift move can do it, and nobody else loses by it.
+std::string why_not_moved(const Group& group, const AdviceFacts& facts) {
+    const auto memory = facts.memory_on(group.pid, group.home);
+    if (!memory) return {};
+    const auto own = static_cast<double>(memory->own_pages);
+    if (own < kMostlyOwn * (own + static_cast<double>(memory->other_pages)))
+        return fmt::format(
+            "most of what the process has on node {} is shared, of files or in huge pages: moving it "
+            "takes it from whoever else uses it",
+            raw(group.home));
+    const auto room = facts.room_on(group.to);
+    if (room && *room < memory->own_pages * kPageBytes)
+        return fmt::format("node {} has room for {}, the process has {} on node {}: free memory there first",
+                           raw(group.to), size_text(*room), size_text(memory->own_pages * kPageBytes),
+                           raw(group.home));
+    return {};
+}
+
+// Another group of the process wants its memory the other way.
+bool is_opposed(const Group& group, const std::vector<Group>& groups) {
+    return std::ranges::any_of(groups, [&](const Group& other) {
+        return other.pid == group.pid && other.home == group.to && other.to == group.home;
+    });
 }
 
 // None where it would do more harm to the other threads of the process than good to these.
-std::optional<Advice> move_memory(const Group& group, const Report& report, bool is_first) {
+std::optional<Advice> move_memory(const Group& group, const Report& report, const AdviceFacts& facts,
+                                  const std::vector<Group>& groups, bool is_first) {
+    if (!facts.has_memory(group.to) || is_opposed(group, groups)) return std::nullopt;
     const std::uint64_t left_ns =
         left_if(report, threads_of(report, group.pid),
                 [&](const Locality& locality) { return remote_if_migrated(locality, group.home, group.to); });
     if (left_ns > report.remote_cpu_ns) return std::nullopt;
+    const std::string text =
+        fmt::format("{} process {}'s memory to node {}", is_first ? "Move" : "Or let the memory follow: move",
+                    raw(group.pid), raw(group.to));
+    if (const std::string not_now = why_not_moved(group, facts); !not_now.empty())
+        return Advice{text + ", if that can be", {}, not_now, std::nullopt};
     return Advice{
-        fmt::format("{} process {}'s pages to node {}", is_first ? "Move" : "Or let the memory follow: move",
-                    raw(group.pid), raw(group.to)),
-        fmt::format("migratepages {} {} {}", raw(group.pid), raw(group.home), raw(group.to)),
-        "right if the threads are to stay where they are now; it moves the pages of all its threads",
+        text,
+        fmt::format("numadrift move -p {} --from {} --to {}", raw(group.pid), raw(group.home), raw(group.to)),
+        "right if the threads are to stay where they are now; it moves what all its threads use, and nothing "
+        "that "
+        "other processes use too",
         left_ns};
 }
 
-// A cpuset whose memory nodes do not match its CPUs: migratepages cannot bring pages there either.
-std::optional<Advice> widen_cpuset(const Group& group, const Report& report) {
+// A cpuset whose memory nodes do not match its CPUs: nothing can bring pages there.
+std::optional<Advice> widen_cpuset(const Group& group, const Report& report, const AdviceFacts& facts) {
     const auto& limits = group.threads.front()->limits;
-    if (!limits) return std::nullopt;
-    const auto mems = parse_list(limits->mems);
-    if (mems.empty() || std::ranges::find(mems, static_cast<std::uint32_t>(raw(group.to))) != mems.end())
-        return std::nullopt;
+    if (!limits || !facts.has_memory(group.to)) return std::nullopt;
+    if (allows(parse_list(limits->mems), static_cast<std::uint32_t>(raw(group.to)))) return std::nullopt;
     return Advice{
         fmt::format("Its cpuset keeps memory on nodes {}: give it node {} too, or take its CPUs away there",
                     limits->mems, raw(group.to)),
@@ -142,21 +215,78 @@ std::optional<Advice> widen_cpuset(const Group& group, const Report& report) {
                 [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
 }
 
-std::optional<Advice> let_kernel_balance(const std::vector<Group>& in_trouble, const Report& report) {
-    if (report.trace.numa_balancing != 0 || in_trouble.empty()) return std::nullopt;
+// NUMA balancing moves a thread only where its affinity allows, and pages only where its cpuset and a policy
+// of MPOL_BIND do (mpol_misplaced(), mm/mempolicy.c: without MPOL_F_NUMA_BALANCING it leaves them alone).
+bool can_be_balanced(const Group& group, const Report& report, const AdviceFacts& facts) {
+    return std::ranges::any_of(group.threads, [&](const ThreadReport* thread) {
+        if (!thread->limits) return true; // not known
+        const auto cpus = parse_list(thread->limits->cpus);
+        const auto at_home = report.topology.cpus_of(group.home);
+        if (std::ranges::any_of(at_home, [&](Cpu cpu) { return allows(cpus, raw(cpu)); })) return true;
+        return facts.has_memory(group.to) &&
+               allows(parse_list(thread->limits->mems), static_cast<std::uint32_t>(raw(group.to))) &&
+               thread->limits->policy != kPolicyBind;
+    });
+}
+
+std::optional<Advice> let_kernel_balance(const std::vector<Group>& in_trouble, const Report& report,
+                                         const AdviceFacts& facts) {
+    if (report.trace.numa_balancing != 0 || std::ranges::none_of(in_trouble, [&](const Group& group) {
+            return can_be_balanced(group, report, facts);
+        }))
+        return std::nullopt;
     const bool is_tiered = std::ranges::all_of(
         in_trouble, [&](const Group& group) { return report.topology.cpus_of(group.home).empty(); });
     if (is_tiered)
-        return Advice{"Or let the kernel bring pages that are used back to faster memory",
-                      "sysctl kernel.numa_balancing=2",
-                      "the memory is on a node without CPUs; mode 2 promotes from there (from 5.18)",
-                      std::nullopt};
-    return Advice{"Or let the kernel do both", "sysctl kernel.numa_balancing=1",
-                  "NUMA balancing is off: nothing brings threads and memory together again", std::nullopt};
+        return Advice{
+            "Or let the kernel bring pages that are used back to faster memory",
+            "sysctl kernel.numa_balancing=2",
+            "host-wide; the memory is on a node without CPUs, and mode 2 promotes from there (from 5.18)",
+            std::nullopt};
+    return Advice{
+        "Or let the kernel do both", "sysctl kernel.numa_balancing=1",
+        "NUMA balancing is off: nothing brings threads and memory together again; it is a switch of the "
+        "whole host, and costs every process page faults",
+        std::nullopt};
+}
+
+// One node for all of it, if CPUs and memory suffice there; evenly over all, unless it is.
+std::vector<Advice> plan_of(Pid pid, const std::vector<const ThreadReport*>& threads, const Report& report,
+                            const AdviceFacts& facts) {
+    std::map<Node, double> used;
+    for (const ThreadReport* thread : threads)
+        for (const auto& [way, ns] : thread->locality.use_ns) used[way.memory] += ns;
+    const Node most =
+        std::ranges::max_element(used, {}, [](const auto& entry) { return entry.second; })->first;
+    std::vector<Node> nodes;
+    for (const auto& [node, info] : report.topology.nodes)
+        if (info.memory_bytes > 0) nodes.push_back(node);
+    std::vector<Advice> advice;
+    const auto cpus = facts.cpus_for(pid, most);
+    const auto resident = facts.resident_bytes(pid);
+    const auto on_it = facts.memory_on(pid, most);
+    const auto room = facts.room_on(most);
+    const std::uint64_t already = on_it ? (on_it->own_pages + on_it->other_pages) * kPageBytes : 0;
+    const bool fits = resident && room && *resident <= *room + already;
+    if (fits && facts.cpus_used_by(threads) <= static_cast<double>(cpus.size()) + kSlack)
+        advice.push_back(
+            {fmt::format("Start process {} on one node, if it does not grow", raw(pid)),
+             fmt::format("numactl --cpunodebind={} --localalloc COMMAND", raw(most)),
+             "its threads use memory of several nodes; on one, none of it is remote. What does not fit "
+             "goes to other nodes",
+             left_if(report, threads, [](const Locality&) { return remote_if_bound(); })});
+    if (!facts.has_policy(pid, "interleave"))
+        advice.push_back(
+            {advice.empty() ? "Spread its memory evenly" : "Or spread its memory evenly, if it does grow",
+             "numactl --interleave=all COMMAND",
+             "no node's memory is then the bottleneck, though most of it stays remote",
+             left_if(report, threads,
+                     [&](const Locality& locality) { return remote_if_interleaved(locality, nodes); })});
+    return advice;
 }
 
 // Threads that use memory of many nodes: nothing they run on is right, only less wrong.
-std::vector<Advice> bind_spread(const Report& report) {
+std::vector<Advice> bind_spread(const Report& report, const AdviceFacts& facts) {
     std::map<Pid, std::vector<const ThreadReport*>> spread;
     for (const auto& thread : report.threads)
         if (thread.verdict == Verdict::spread) spread[thread.pid].push_back(&thread);
@@ -170,22 +300,7 @@ std::vector<Advice> bind_spread(const Report& report) {
     if (worst == spread.end() ||
         remote_of(worst->second) < kWorthTelling * static_cast<double>(report.cpu_ns))
         return {};
-    std::map<Node, double> used;
-    for (const ThreadReport* thread : worst->second)
-        for (const auto& [way, ns] : thread->locality.use_ns) used[way.memory] += ns;
-    const Node most =
-        std::ranges::max_element(used, {}, [](const auto& entry) { return entry.second; })->first;
-    std::vector<Node> nodes;
-    for (const auto& [node, info] : report.topology.nodes)
-        if (info.memory_bytes > 0) nodes.push_back(node);
-    return {{fmt::format("Start process {} on one node, if it fits there", raw(worst->first)),
-             fmt::format("numactl --cpunodebind={0} --membind={0} COMMAND", raw(most)),
-             "its threads use memory of several nodes; bound to one, none of it is remote",
-             left_if(report, worst->second, [](const Locality&) { return remote_if_bound(); })},
-            {"Or spread its memory evenly, if it does not", "numactl --interleave=all COMMAND",
-             "no node's memory is then the bottleneck, though most of it stays remote",
-             left_if(report, worst->second,
-                     [&](const Locality& locality) { return remote_if_interleaved(locality, nodes); })}};
+    return plan_of(worst->first, worst->second, report, facts);
 }
 
 } // namespace
@@ -193,19 +308,29 @@ std::vector<Advice> bind_spread(const Report& report) {
 std::vector<Advice> advise(const Report& report) {
     std::vector<Advice> advice;
     std::set<std::pair<Pid, Node>> memory_said;
+    const AdviceFacts facts(report);
     const auto groups = groups_of(report);
     for (const Group& group : groups) {
         const bool can_go_home = !report.topology.cpus_of(group.home).empty(); // memory-only nodes: not
         const bool memory_first = group.verdict == Verdict::deserted || !can_go_home;
-        const bool is_new = memory_said.emplace(group.pid, group.home).second;
-        const auto move = is_new ? move_memory(group, report, memory_first) : std::nullopt;
+        const bool may_move =
+            group.verdict != Verdict::returned && memory_said.emplace(group.pid, group.home).second;
+        const auto move = may_move ? move_memory(group, report, facts, groups, memory_first) : std::nullopt;
         if (memory_first && move) advice.push_back(*move);
-        if (can_go_home) advice.push_back(pin_home(group, report));
-        if (auto widen = widen_cpuset(group, report)) advice.push_back(*std::move(widen));
+        if (can_go_home) advice.push_back(pin_home(group, report, facts));
+        if (auto widen = widen_cpuset(group, report, facts)) advice.push_back(*std::move(widen));
         else if (!memory_first && move) advice.push_back(*move);
     }
-    if (auto balance = let_kernel_balance(groups, report)) advice.push_back(*std::move(balance));
-    for (Advice& bind : bind_spread(report)) advice.push_back(std::move(bind));
+    const auto disputed = std::ranges::count_if(report.threads, [](const ThreadReport& thread) {
+        return needs_advice(thread) && is_disputed(thread);
+    });
+    if (disputed > 0)
+        advice.push_back({fmt::format("Nothing is advised for {} of the threads", disputed),
+                          {},
+                          "the sources of what is known of their memory disagree: record for longer",
+                          std::nullopt});
+    for (Advice& bind : bind_spread(report, facts)) advice.push_back(std::move(bind));
+    if (auto balance = let_kernel_balance(groups, report, facts)) advice.push_back(*std::move(balance));
     return advice;
 }
 

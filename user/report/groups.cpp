@@ -1,6 +1,7 @@
 #include "report/groups.h"
 
 #include "probe/cgroup.h"
+#include "timeline/sample_log.h"
 
 #include <algorithm>
 #include <cctype>
@@ -9,6 +10,9 @@
 
 namespace numadrift {
 namespace {
+
+constexpr double kFewestPooled = 30; // samples that say something together
+constexpr double kEnoughAlone = 16;  // … of one thread
 
 bool is_digit(char byte) {
     return byte >= '0' && byte <= '9';
@@ -21,10 +25,10 @@ std::string process_key(const Report& report, Pid pid) {
 }
 
 std::string cgroup_key(const Report& report, Pid pid) {
-    const auto found = report.cgroups.find(pid);
-    if (found == report.cgroups.end()) return "unknown cgroup";
-    const std::string label = probe::name_of_cgroup(found->second).label();
-    return label.empty() ? found->second : label;
+    const auto found = report.processes.find(pid);
+    if (found == report.processes.end()) return "unknown cgroup";
+    const std::string label = probe::name_of_cgroup(found->second.cgroup).label();
+    return label.empty() ? found->second.cgroup : label;
 }
 
 std::string key_of(const Report& report, const ThreadReport& thread, GroupBy by) {
@@ -35,6 +39,10 @@ std::string key_of(const Report& report, const ThreadReport& thread, GroupBy by)
     case GroupBy::cgroup: return cgroup_key(report, thread.pid);
     }
     return {};
+}
+
+double samples_in(std::int64_t votes) {
+    return static_cast<double>(votes) / static_cast<double>(SampleLog::kExact);
 }
 
 void add(Group& group, const ThreadReport& thread) {
@@ -50,6 +58,12 @@ void add(Group& group, const ThreadReport& thread) {
         away != locality.standing_cpu_ns.end())
         group.away_cpu_ns += away->second;
     group.migrated += migrated_away(thread.verdict);
+    std::int64_t all = 0;
+    for (const auto& [way, votes] : thread.votes) {
+        group.votes[way] += votes;
+        all += votes;
+    }
+    if (samples_in(all) >= kEnoughAlone) group.sampled_cpu_ns += locality.total_cpu_ns;
 }
 
 } // namespace
@@ -64,7 +78,26 @@ std::string_view group_by_name(GroupBy by) {
     return "thread";
 }
 
+std::optional<Group::Pooled> Group::pooled() const {
+    if (threads.size() < 2 || sampled_cpu_ns * 2 >= total_cpu_ns) return std::nullopt;
+    Pooled sum;
+    double remote = 0;
+    std::int64_t most = 0;
+    for (const auto& [way, count] : votes) {
+        const double samples = samples_in(count);
+        sum.samples += samples;
+        if (way.first == way.second) continue;
+        remote += samples;
+        if (count > most) sum.most_remote = way;
+        most = std::max(most, count);
+    }
+    if (sum.samples < kFewestPooled) return std::nullopt;
+    sum.remote_share = remote / sum.samples;
+    return sum;
+}
+
 std::optional<double> Group::locality() const {
+    if (const auto together = pooled()) return 1 - together->remote_share;
     if (profiled_cpu_ns == 0) return std::nullopt;
     return 1 - remote_cpu_ns / static_cast<double>(profiled_cpu_ns);
 }
@@ -87,6 +120,8 @@ std::vector<Group> group_threads(const Report& report, GroupBy by) {
         double all = 0;
         for (const auto& [node, ns] : group.memory) all += ns;
         for (auto& [node, ns] : group.memory) ns = all > 0 ? ns / all : 0;
+        if (const auto together = group.pooled())
+            group.remote_cpu_ns = static_cast<double>(group.total_cpu_ns) * together->remote_share;
         sorted.push_back(std::move(group));
     }
     std::stable_sort(sorted.begin(), sorted.end(), [](const Group& a, const Group& b) {

@@ -1,5 +1,6 @@
 // Threads of a report put together: by name, by process, by cgroup. What is said of a group is the sum of
-// what is said of its threads.
+// what is said of its threads; where most of them have too few samples each to say anything, their samples
+// are put together.
 #pragma once
 
 #include "report/report.h"
@@ -23,9 +24,22 @@ struct Group {
     std::map<Node, double> memory; // shares of the memory its CPU time was spent on
     std::uint64_t total_cpu_ns = 0;
     std::uint64_t profiled_cpu_ns = 0;
+    std::uint64_t sampled_cpu_ns = 0; // of threads that have enough samples of their own
     std::uint64_t away_cpu_ns = 0;
     double remote_cpu_ns = 0;
     std::size_t migrated = 0; // threads that migrated away from their memory
+
+    // Samples of all its threads, in SampleLog's units, by where they ran and where the memory was.
+    std::map<std::pair<Node, Node>, std::int64_t> votes;
+
+    // What they say together. None where half of the CPU time is of threads with enough samples of their own,
+    // or where there are too few.
+    struct Pooled {
+        double samples = 0;
+        double remote_share = 0;
+        std::pair<Node, Node> most_remote; // where they ran, where the memory was
+    };
+    std::optional<Pooled> pooled() const;
 
     std::optional<double> locality() const;
 };

@@ -113,7 +113,7 @@ Json bounds_json(const Profile& profile) {
 // What each source of evidence says by itself.
 Json sources_json(const Profile& profile) {
     Json sources = Json::object();
-    for (const Evidence evidence : {Evidence::pages, Evidence::sampled, Evidence::kernel, Evidence::process})
+    for (const Evidence evidence : kAllEvidence)
         if (const auto shares = profile.shares(evidence); !shares.empty())
             sources[std::string(evidence_name(evidence))] = by_node(shares);
     return sources;
@@ -126,6 +126,23 @@ Json limits_json(const std::optional<Limits>& limits) {
             {"policy", policy_text(limits->policy, limits->policy_nodes)}};
 }
 
+Json silences_json(const std::vector<Silence>& silences) {
+    Json array = Json::array();
+    for (const Silence& silence : silences)
+        array.push_back(
+            {{"start_ns", silence.begin_ns}, {"end_ns", silence.end_ns}, {"cpu_ns", silence.cpu_ns}});
+    return array;
+}
+
+// What of the weights each source decides.
+Json voices_json(const Profile& profile) {
+    Json voices = Json::object();
+    for (const Evidence evidence : kAllEvidence)
+        if (const double voice = profile.voice(evidence); voice > 0)
+            voices[std::string(evidence_name(evidence))] = rounded(voice);
+    return voices;
+}
+
 Json thread_json(const ThreadReport& thread) {
     const Locality& locality = thread.locality;
     Json away = Json::array();
@@ -133,6 +150,7 @@ Json thread_json(const ThreadReport& thread) {
     Json evidence{{"hint", thread.evidence_hint},
                   {"sampled", thread.samples_exact},
                   {"sampled_weak", thread.samples_weak},
+                  {"sampled_pages", thread.pages_sampled},
                   {"first_touch", thread.evidence_first_touch},
                   {"kernel", thread.kernel_faults}};
     const auto share = locality.locality();
@@ -147,6 +165,7 @@ Json thread_json(const ThreadReport& thread) {
           {"bounds", bounds_json(locality.profile)},
           {"evidence", evidence},
           {"sources", sources_json(locality.profile)},
+          {"voices", voices_json(locality.profile)},
           {"contradiction", text_or_null(locality.profile.contradiction())},
           {"confidence", rounded(thread.confidence)}}},
         {"samples",
@@ -156,6 +175,7 @@ Json thread_json(const ThreadReport& thread) {
           {"own", thread.sampling.own},
           {"absent", thread.sampling.absent},
           {"unasked", thread.sampling.unasked}}},
+        {"silences", silences_json(locality.silences)},
         {"limits", limits_json(thread.limits)},
         {"preferred_node", thread.preferred_node < 0 ? Json(nullptr) : Json(thread.preferred_node)},
         {"begin_ns", thread.begin_ns},

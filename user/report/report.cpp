@@ -1,5 +1,8 @@
 #include "report/report.h"
 
+#include "report/groups.h"
+#include "util/text.h"
+
 #include "analysis/uncorrected.h"
 #include "probe/counters.h"
 
@@ -20,9 +23,7 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.comm = track.comm;
     thread.begin_ns = track.begin_ns;
     thread.end_ns = track.end_ns;
-    const auto process = timeline.process_weights.find(track.pid);
-    thread.locality = walk(track, process == timeline.process_weights.end() ? nullptr : &process->second,
-                           timeline.topology, thresholds);
+    thread.locality = walk(track, timeline.prior_of(track.pid), timeline.topology, thresholds);
     Uncorrected uncorrected(track, timeline);
     for (AwayInterval& interval : thread.locality.away) interval.uncorrected = uncorrected.reasons(interval);
     thread.verdict = judge(thread.locality, timeline.topology, thresholds);
@@ -33,6 +34,8 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.evidence_first_touch = track.evidence_touched;
     thread.samples_exact = track.samples_exact;
     thread.samples_weak = track.samples_weak;
+    thread.pages_sampled = track.pages_sampled.estimate();
+    thread.votes = track.votes;
     thread.sampling = track.sampling;
     thread.kernel_faults = static_cast<std::uint64_t>(thread.locality.profile.amount(Evidence::kernel));
     thread.preferred_node = track.preferred_node;
@@ -91,7 +94,7 @@ std::vector<std::string> notes_on(const Topology& topology) {
     for (const auto& [node, info] : topology.nodes) {
         if (info.memory_bytes == 0)
             notes.push_back(
-                fmt::format("node {} has no memory: local means the nearest node that has", raw(node)));
+                fmt::format("node {} has no memory: all that its CPUs use is on other nodes", raw(node)));
         else if (topology.cpus_of(node).empty())
             notes.push_back(
                 fmt::format("node {} has memory but no CPUs: no thread can be at home there", raw(node)));
@@ -101,6 +104,21 @@ std::vector<std::string> notes_on(const Topology& topology) {
 
 std::string threads_in_words(std::size_t count) {
     return count == 1 ? "1 thread" : fmt::format("{} threads", count);
+}
+
+// Threads that each lived too shortly for a verdict may have one together.
+std::string pooled_text(const Report& report) {
+    std::string text;
+    for (const Group& group : group_threads(report, GroupBy::name)) {
+        const auto pooled = group.pooled();
+        if (!pooled || pooled->remote_share < report.thresholds.home_share) continue;
+        text += fmt::format(
+            " Together, {} threads \"{}\" are away from their memory: of {:.0f} samples {:.0f} % were "
+            "remote; they ran most on node {} and used most of node {}.",
+            group.threads.size(), printable(group.key), pooled->samples, pooled->remote_share * 100,
+            raw(pooled->most_remote.first), raw(pooled->most_remote.second));
+    }
+    return text;
 }
 
 std::string summarize(const Report& report) {
@@ -113,7 +131,7 @@ std::string summarize(const Report& report) {
         deserted += thread.verdict == Verdict::deserted;
     }
     if (report.threads.empty()) return "No thread of the target was seen: nothing can be said.";
-    if (report.topology.nodes_with_memory() == 1)
+    if (report.topology.is_one_node())
         return fmt::format("This machine has one NUMA node: no thread can be away from its memory. Seen: {}.",
                            threads_in_words(report.threads.size()));
     std::string text;
@@ -132,7 +150,7 @@ std::string summarize(const Report& report) {
     if (deserted > 0)
         text += fmt::format(" {} had {} memory moved away.", deserted, deserted == 1 ? "its" : "their");
     if (unknown > 0) text += fmt::format(" Of {} too little is known.", unknown);
-    return text;
+    return text + pooled_text(report);
 }
 
 void add_up(Report& report) {
@@ -213,7 +231,7 @@ Report report_on(const Timeline& timeline, const Thresholds& thresholds) {
         if (!record.points.empty() && record.points.back().value != record.last)
             record.points.push_back({record.last_ns, record.last});
     report.memory = memory_of(timeline);
-    report.cgroups = timeline.cgroups;
+    report.processes = timeline.processes;
     report.threads = worst_first(timeline, thresholds);
     add_up(report);
     report.summary = summarize(report);

@@ -28,6 +28,9 @@ struct ThreadReport {
     std::uint64_t evidence_first_touch = 0;
     std::uint64_t samples_exact = 0; // of its data addresses
     std::uint64_t samples_weak = 0;  // … that count a quarter
+    std::uint64_t pages_sampled = 0; // different ones among these, estimated
+    // Votes of these samples, in SampleLog's units, by where it ran and where the memory was.
+    std::map<std::pair<Node, Node>, std::int64_t> votes;
     Sampling sampling;               // what became of all samples taken of it
     std::uint64_t kernel_faults = 0; // pages of task_struct::numa_faults
     std::int32_t preferred_node = -1;
@@ -78,8 +81,8 @@ struct Report {
     std::map<Pid, ResidencyRecord> residency;
     std::vector<MarkRecord> marks;
     std::map<std::pair<Node, std::string>, CounterRecord> counters;
-    std::vector<MemoryPoint> memory; // of all processes, as it changed
-    std::map<Pid, std::string> cgroups;
+    std::vector<MemoryPoint> memory;  // of all processes, as it changed
+    std::map<Pid, Process> processes; // cgroup and cpuset
     std::vector<Advice> advice;
 
     std::size_t drifted = 0;    // drifted and returned

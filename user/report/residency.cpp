@@ -12,11 +12,13 @@ namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
 
-// "1.2 GiB ±3 %": the bounds as a share of the whole.
+// "1.2 GiB ±3 %": the bounds as a share of the whole; "8.0 KiB-3.1 GiB" where they are wider than it.
 std::string cell_text(const Residency& row) {
     const double margin = static_cast<double>(row.high - row.low) / 2;
     if (row.pages == 0) return "0";
     const double percent = 100 * margin / static_cast<double>(row.pages);
+    if (percent > 100)
+        return fmt::format("{}-{}", size_text(row.low * kPageBytes), size_text(row.high * kPageBytes));
     return percent < 0.5 ? size_text(row.pages * kPageBytes)
                          : fmt::format("{} ±{:.0f} %", size_text(row.pages * kPageBytes), percent);
 }

@@ -2,6 +2,7 @@
 
 #include "report/lines.h"
 #include "report/residency.h"
+#include "report/text_threads.h"
 #include "util/text.h"
 
 #include <algorithm>
@@ -10,93 +11,11 @@
 #include <set>
 
 namespace numadrift {
-
-char mark_of(Standing standing) {
-    switch (standing) {
-    case Standing::home: return '=';
-    case Standing::away: return '#';
-    case Standing::spread: return '~';
-    case Standing::unknown: return '?';
-    }
-    return '?';
-}
-
-std::string node_text(Node node) {
-    return node == kNoNode ? std::string("node ?") : fmt::format("node {}", raw(node));
-}
-
-std::string thread_text(std::string_view comm, Tid tid) {
-    return fmt::format("{} ({})", printable(comm), raw(tid));
-}
-
-std::string by_text(const AwayInterval& interval) {
-    if (interval.opening == Opening::page_move) return "its memory was moved away";
-    std::string text(cause_name(interval.cause));
-    std::replace(text.begin(), text.end(), '_', ' ');
-    if (interval.opening == Opening::neither) text = "since it was first known";
-    if (raw(interval.by) != 0) text += " by " + thread_text(interval.by_comm, interval.by);
-    return text;
-}
-
 namespace {
-
-constexpr std::size_t kStripColumns = 60;
-
-std::string time_text(std::uint64_t ns) {
-    return fmt::format("+{:.3f}s", static_cast<double>(ns) / 1e9);
-}
-
-std::size_t column_of(std::uint64_t ns, std::uint64_t duration_ns) {
-    const double column_ns = std::max(1.0, static_cast<double>(duration_ns) / kStripColumns);
-    return std::min(kStripColumns - 1, static_cast<std::size_t>(static_cast<double>(ns) / column_ns));
-}
-
-// What it mostly was in each piece of the trace; '.' where it did not run, ' ' before its birth
-// and after its end.
-std::string strip_of(const ThreadReport& thread, std::uint64_t duration_ns) {
-    const double column_ns = std::max(1.0, static_cast<double>(duration_ns) / kStripColumns);
-    const auto column = [duration_ns](std::uint64_t ns) { return column_of(ns, duration_ns); };
-    std::vector<std::map<Standing, double>> ran(kStripColumns);
-    for (const StandingSpan& span : thread.locality.spans) {
-        if (span.ran_ns == 0) continue;
-        const double length = std::max(1.0, static_cast<double>(span.end_ns - span.begin_ns));
-        for (std::size_t c = column(span.begin_ns); c <= column(span.end_ns); ++c) {
-            const double begin =
-                std::max(static_cast<double>(c) * column_ns, static_cast<double>(span.begin_ns));
-            const double end =
-                std::min(static_cast<double>(c + 1) * column_ns, static_cast<double>(span.end_ns));
-            ran[c][span.standing] += static_cast<double>(span.ran_ns) * std::max(0.0, end - begin) / length;
-        }
-    }
-    std::string strip(kStripColumns, ' ');
-    for (std::size_t c = column(thread.begin_ns); c <= column(thread.end_ns); ++c) {
-        const auto most = std::max_element(ran[c].begin(), ran[c].end(),
-                                           [](const auto& a, const auto& b) { return a.second < b.second; });
-        strip[c] = most == ran[c].end() || most->second < column_ns * 0.001 ? '.' : mark_of(most->first);
-    }
-    return strip;
-}
-
-std::string evidence_text(const ThreadReport& thread) {
-    std::string text;
-    const auto add = [&text](std::uint64_t pages, const char* name) {
-        if (pages > 0)
-            text += fmt::format("{}{} page{} by {}", text.empty() ? "" : ", ", count_text(pages),
-                                pages == 1 ? "" : "s", name);
-    };
-    if (const std::uint64_t samples = thread.samples_exact + thread.samples_weak; samples > 0)
-        text = fmt::format("{} samples", count_text(samples));
-    add(thread.evidence_first_touch, "first touch");
-    add(thread.evidence_hint, "hint faults");
-    if (thread.kernel_faults > 0)
-        text += fmt::format("{}{} faults counted by the kernel", text.empty() ? "" : ", ",
-                            count_text(thread.kernel_faults));
-    return text.empty() ? "the whole process' residency" : text;
-}
 
 void write_heading(const Report& report, const TextOptions& options, Lines& out) {
     out.wrapped(report.summary, 0);
-    if (report.locality && report.topology.nodes_with_memory() > 1)
+    if (report.locality && !report.topology.is_one_node())
         out.line("Remote: {} of {} CPU time; locality {}.",
                  duration_text(static_cast<double>(report.remote_cpu_ns)),
                  duration_text(static_cast<double>(report.cpu_ns)), share_text(*report.locality));
@@ -129,8 +48,34 @@ void write_rates(const Report& report, Lines& out) {
                 9);
 }
 
+// Where samples should have told of memory, and did not.
+void write_silences(const Report& report, Lines& out) {
+    std::size_t threads = 0;
+    const ThreadReport* worst = nullptr;
+    const Silence* longest = nullptr;
+    for (const auto& thread : report.threads) {
+        threads += !thread.locality.silences.empty();
+        for (const Silence& silence : thread.locality.silences)
+            if (!longest || silence.cpu_ns > longest->cpu_ns) {
+                longest = &silence;
+                worst = &thread;
+            }
+    }
+    if (threads == 0) return;
+    out.wrapped(
+        fmt::format("silent: {} ran and gave no sample of {} memory for a while; the longest: {}, {}. "
+                    "Where the memory was then is unknown.",
+                    threads == 1 ? "1 thread" : fmt::format("{} threads", threads),
+                    threads == 1 ? "its" : "their", thread_text(worst->comm, worst->tid),
+                    silence_text(*longest)),
+        8);
+}
+
 void write_completeness(const Report& report, Lines& out) {
-    if (report.complete) out.line("Complete: nothing was lost.");
+    const auto samples = report.lost.events.find(ND_EVENT_access_sample);
+    if (report.complete && samples != report.lost.events.end() && samples->second > 0)
+        out.line("Complete but for {} samples that found their ring full.", count_text(samples->second));
+    else if (report.complete) out.line("Complete: nothing was lost.");
     if (!report.finished)
         out.wrapped("INCOMPLETE: the recorder did not finish this trace; the end is missing.", 12);
     for (const auto& [kind, count] : report.lost.events)
@@ -159,6 +104,7 @@ void write_completeness(const Report& report, Lines& out) {
                                 count_text(missed)),
                     8);
     write_rates(report, out);
+    write_silences(report, out);
     std::set<std::string> reasons; // one is often behind several sources
     for (const auto& state : report.sources) {
         if (!state.on) out.wrapped(fmt::format("off: {}: {}", state.source, printable(state.why)), 5);
@@ -167,38 +113,6 @@ void write_completeness(const Report& report, Lines& out) {
         if (state.on && !state.why.empty()) reasons.insert(state.why);
     }
     for (const auto& reason : reasons) out.wrapped("because: " + printable(reason), 9);
-}
-
-void write_thread(const ThreadReport& thread, Lines& out) {
-    const Locality& locality = thread.locality;
-    out.line("{}  {} ({})", printable(thread.comm), raw(thread.tid), verdict_name(thread.verdict));
-    if (locality.home) {
-        const Bounds known = locality.profile.bounds(*locality.home);
-        out.wrapped(fmt::format("    home {}: {:.0f} % of its memory use ({:.0f}-{:.0f} %) by {}",
-                                node_text(*locality.home), locality.profile.weight(*locality.home) * 100,
-                                known.low * 100, known.high * 100, evidence_text(thread)),
-                    8);
-    }
-    if (const auto contradiction = locality.profile.contradiction(); !contradiction.empty())
-        out.wrapped("    sources disagree: " + contradiction, 8);
-    out.line("    remote {} of {} CPU time, locality {}", duration_text(locality.remote_cpu_ns),
-             duration_text(static_cast<double>(locality.total_cpu_ns)),
-             locality.locality() ? share_text(*locality.locality()) : "unknown");
-    if (thread.window_ns > 0)
-        out.line("    moved too often to keep it all: told in steps of {}",
-                 duration_text(static_cast<double>(thread.window_ns)));
-    constexpr std::size_t kMostIntervals = 4;
-    for (std::size_t i = 0; i < locality.away.size() && i < kMostIntervals; ++i) {
-        const AwayInterval& interval = locality.away[i];
-        out.line("    {} {} -> {} for {}{}, {} CPU", time_text(interval.start_ns), node_text(interval.from),
-                 node_text(interval.to),
-                 duration_text(static_cast<double>(interval.end_ns - interval.start_ns)),
-                 interval.open ? " (still)" : "", duration_text(static_cast<double>(interval.cpu_ns)));
-        out.line("        cause: {}", by_text(interval));
-        for (const auto& reason : interval.uncorrected) out.wrapped("        not corrected: " + reason, 10);
-    }
-    if (const std::uint64_t all = locality.away.size() + locality.away_left_out; all > kMostIntervals)
-        out.line("    … and {} more such intervals", all - kMostIntervals);
 }
 
 void write_groups(const Report& report, GroupBy by, Lines& out) {
@@ -217,65 +131,20 @@ void write_groups(const Report& report, GroupBy by, Lines& out) {
     if (groups.size() > kMostGroups) out.line("… and {} more: --json", groups.size() - kMostGroups);
 }
 
-bool tells_trouble(const ThreadReport& thread) {
-    return migrated_away(thread.verdict) || thread.verdict == Verdict::misplaced ||
-           thread.verdict == Verdict::deserted;
-}
-
-void write_threads(const Report& report, const TextOptions& options, Lines& out) {
-    std::size_t told = 0;
-    std::map<std::string, std::pair<std::size_t, double>> rest;
-    for (const auto& thread : report.threads) {
-        if (!tells_trouble(thread)) continue;
-        if (told++ < options.most_threads) {
-            out.blank();
-            write_thread(thread, out);
-            continue;
-        }
-        auto& [count, remote_ns] = rest[thread.comm];
-        ++count;
-        remote_ns += thread.locality.remote_cpu_ns;
-    }
-    if (rest.empty()) return;
-    out.blank();
-    out.line("and {} more (--top N shows more of them):", told - options.most_threads);
-    for (const auto& [comm, sum] : rest)
-        out.line("    {:>5} x {:<15}  remote {}", sum.first, printable(comm), duration_text(sum.second));
-}
-
-// The moments somebody marked, above the strips and by name.
-void write_marks(const Report& report, Lines& out) {
-    constexpr std::size_t kMostMarks = 10;
-    if (report.marks.empty()) return;
-    std::string row(kStripColumns, ' ');
-    for (const MarkRecord& mark : report.marks) row[column_of(mark.time_ns, report.duration_ns)] = 'v';
-    out.line("{:>18} {}", "marks", row);
-    for (std::size_t i = 0; i < std::min(report.marks.size(), kMostMarks); ++i)
-        out.wrapped(
-            fmt::format("{:>18} v {}", time_text(report.marks[i].time_ns), printable(report.marks[i].text)),
-            21);
-    if (report.marks.size() > kMostMarks)
-        out.line("{:>18} … and {} more: --json", "", report.marks.size() - kMostMarks);
-}
-
-void write_strips(const Report& report, const TextOptions& options, Lines& out) {
-    out.blank();
-    out.line("{:<19}+0s{:>{}}", "Timeline", time_text(report.duration_ns), kStripColumns - 3);
-    write_marks(report, out);
-    std::size_t told = 0;
-    std::map<Verdict, std::size_t> rest;
-    for (const auto& thread : report.threads) {
-        if (thread.verdict == Verdict::idle || told >= 2 * options.most_threads) {
-            ++rest[thread.verdict];
-            continue;
-        }
-        ++told;
-        out.line("{:>7} {:<10.10} {}", raw(thread.tid), printable(thread.comm),
-                 strip_of(thread, report.duration_ns));
-    }
-    out.line("{:>19}= home  # away  ~ spread  ? unknown  . did not run", "");
-    for (const auto& [verdict, count] : rest)
-        out.line("{:>19}not shown: {} {}", "", count, verdict_name(verdict));
+// Where all samples went: the numbers add up.
+std::string samples_text(const Sampling& sum, std::uint64_t used, std::uint64_t lost) {
+    std::string text = fmt::format("Samples of data addresses: {} taken, {} gave the node of a page",
+                                   count_text(sum.taken), count_text(used));
+    const auto add = [&text](std::uint64_t count, const char* what) {
+        if (count > 0) text += fmt::format(", {} {}", count_text(count), what);
+    };
+    add(sum.own, "were of a thread's own stack or of waiting in a loop");
+    add(sum.opaque, "had no address that could be worked out");
+    add(sum.in_kernel, "were in the kernel");
+    add(sum.absent, "were of pages that are not there");
+    add(sum.unasked, "were not asked for (their budget)");
+    add(lost, "more found their ring full");
+    return text;
 }
 
 void write_counts(const Report& report, Lines& out) {
@@ -295,20 +164,15 @@ void write_counts(const Report& report, Lines& out) {
     for (const auto& thread : report.threads) {
         sum.taken += thread.sampling.taken;
         sum.own += thread.sampling.own;
+        sum.in_kernel += thread.sampling.in_kernel;
+        sum.opaque += thread.sampling.opaque;
+        sum.absent += thread.sampling.absent;
         sum.unasked += thread.sampling.unasked;
         used += thread.samples_exact + thread.samples_weak;
     }
     const auto found = report.lost.events.find(ND_EVENT_access_sample);
     const std::uint64_t lost = found == report.lost.events.end() ? 0 : found->second;
-    if (sum.taken > 0)
-        out.wrapped(fmt::format("Samples of data addresses: {} taken, {} gave the node of a page, {} were of "
-                                "a thread's own stack",
-                                count_text(sum.taken), count_text(used), count_text(sum.own)) +
-                        (lost == 0 ? "" : fmt::format(", {} found their ring full", count_text(lost))) +
-                        (sum.unasked == 0 ? ""
-                                          : fmt::format(", {} were not asked for (their budget)",
-                                                        count_text(sum.unasked))),
-                    4);
+    if (sum.taken > 0) out.wrapped(samples_text(sum, used, lost), 4);
     const auto cost_ns = static_cast<double>(report.overhead.bpf_ns + report.overhead.reader_cpu_ns);
     if (report.duration_ns > 0)
         out.wrapped(fmt::format("Cost of recording: {} of one CPU ({} in the kernel, {} in the reader; {} "
@@ -370,7 +234,7 @@ void write_counters(const Report& report, Lines& out) {
         4);
 }
 
-void write_advice(const Report& report, Lines& out) {
+void write_advice(const Report& report, const TextOptions& options, Lines& out) {
     if (report.advice.empty()) return;
     out.blank();
     out.line("What to do");
@@ -384,15 +248,18 @@ void write_advice(const Report& report, Lines& out) {
                                duration_text(static_cast<double>(report.remote_cpu_ns)));
         out.wrapped("    (" + why + ")", 5);
     }
+    const bool is_told =
+        std::ranges::any_of(report.advice, [](const Advice& item) { return !item.command.empty(); });
+    std::set<Pid> pids;
+    for (const ThreadReport& thread : report.threads)
+        if (tells_trouble(thread)) pids.insert(thread.pid);
+    if (!is_told || pids.size() != 1 || options.file.empty()) return;
+    out.line("  And see whether it helped:");
+    out.line("    numadrift record -p {} -d 30 -o after.ndt", raw(*pids.begin()));
+    out.line("    numadrift diff {} after.ndt", shell_word(printable(options.file)));
 }
 
 } // namespace
-
-std::string render_thread(const ThreadReport& thread) {
-    Lines out;
-    write_thread(thread, out);
-    return out.take();
-}
 
 std::string render_text(const Report& report, const TextOptions& options) {
     Lines out;
@@ -405,7 +272,7 @@ std::string render_text(const Report& report, const TextOptions& options) {
     write_counts(report, out);
     write_residency(report, out);
     write_counters(report, out);
-    write_advice(report, out);
+    write_advice(report, options, out);
     return out.take();
 }
 

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMostInbox = 8192; // two seconds of 42 CPUs at the default rate
+constexpr std::size_t kMostAnswers = 65536;
 constexpr auto kPass = milliseconds(20); // while there is something to do
 constexpr auto kLongestPass = milliseconds(1000);
 constexpr auto kMostFinish = milliseconds(2000);
@@ -36,6 +37,13 @@ void BackgroundSampler::take(const RawSample& sample) {
     if (inbox_.empty()) changed_.notify_all();
     if (inbox_.size() < kMostInbox) inbox_.push_back(sample);
     else ++overflow_[{sample.pid, sample.tid}];
+}
+
+void BackgroundSampler::take(const Answer& answer) {
+    const std::lock_guard lock(mutex_);
+    if (answers_.empty()) changed_.notify_all();
+    if (answers_.size() < kMostAnswers) answers_.push_back(answer);
+    else ++overflow_[{answer.pid, answer.tid}];
 }
 
 void BackgroundSampler::survey(Pid pid) {
@@ -81,12 +89,14 @@ void BackgroundSampler::finish_waiting(std::vector<Event>& events) {
 
 void BackgroundSampler::work() {
     std::vector<RawSample> samples;
+    std::vector<Answer> answers;
     std::vector<Event> events;
     std::uint64_t next_counts_ns = 0;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         const bool is_last = std::exchange(finishing_, false);
         samples.swap(inbox_);
+        answers.swap(answers_);
         const auto surveys = std::exchange(surveys_, {});
         const auto forgotten = std::exchange(forgotten_, {});
         const auto overflow = std::exchange(overflow_, {});
@@ -95,9 +105,11 @@ void BackgroundSampler::work() {
         for (const Pid pid : forgotten) sampler_.forget(pid);
         for (const Pid pid : surveys) sampler_.survey(pid);
         for (const RawSample& sample : samples) sampler_.take(sample);
+        for (const Answer& answer : answers) sampler_.take(answer, events);
         for (const auto& [who, count] : overflow) sampler_.skip(who.first, who.second, count);
         const bool is_busy = !samples.empty() || sampler_.is_busy();
         samples.clear();
+        answers.clear();
         sampler_.pass(events);
         if (is_last) finish_waiting(events);
         const std::uint64_t now_ns = monotonic_ns();

@@ -16,6 +16,7 @@ public:
     ~BackgroundSampler(); // waits for a question that is under way
 
     void take(const RawSample& sample);
+    void take(const Answer& answer);
     void survey(Pid pid);
     void forget(Pid pid);
 
@@ -29,12 +30,13 @@ public:
 
 private:
     void work();
-    bool has_work() const { return !inbox_.empty() || !surveys_.empty(); }
+    bool has_work() const { return !inbox_.empty() || !answers_.empty() || !surveys_.empty(); }
     void finish_waiting(std::vector<Event>& events);
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<RawSample> inbox_;
+    std::vector<Answer> answers_;
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> overflow_; // by pid and tid
     std::vector<Pid> surveys_;
     std::vector<Pid> forgotten_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace numadrift::sampling {
 namespace {
@@ -11,32 +10,26 @@ constexpr std::size_t kBefore = 48; // bytes before ip in a whole window
 constexpr std::size_t kLongest = 15;
 constexpr int kEnoughVotes = 9;
 constexpr std::size_t kMostAhead = 24;   // instructions that are followed
-constexpr std::size_t kMostPlans = 4096; // some 4 MiB; position-independent programs have new ones each time
+constexpr std::size_t kMostSpinning = 8; // … to the end of a loop that waits
 
-// clang-format off
-int number_of(unsigned reg) {
-    switch (reg) {
-    case X86_REG_RAX: case X86_REG_EAX: case X86_REG_AX: case X86_REG_AL: case X86_REG_AH: return 0;
-    case X86_REG_RBX: case X86_REG_EBX: case X86_REG_BX: case X86_REG_BL: case X86_REG_BH: return 1;
-    case X86_REG_RCX: case X86_REG_ECX: case X86_REG_CX: case X86_REG_CL: case X86_REG_CH: return 2;
-    case X86_REG_RDX: case X86_REG_EDX: case X86_REG_DX: case X86_REG_DL: case X86_REG_DH: return 3;
-    case X86_REG_RSI: case X86_REG_ESI: case X86_REG_SI: case X86_REG_SIL: return 4;
-    case X86_REG_RDI: case X86_REG_EDI: case X86_REG_DI: case X86_REG_DIL: return 5;
-    case X86_REG_RBP: case X86_REG_EBP: case X86_REG_BP: case X86_REG_BPL: return 6;
-    case X86_REG_RSP: case X86_REG_ESP: case X86_REG_SP: case X86_REG_SPL: return 7;
-    case X86_REG_R8: case X86_REG_R8D: case X86_REG_R8W: case X86_REG_R8B: return 8;
-    case X86_REG_R9: case X86_REG_R9D: case X86_REG_R9W: case X86_REG_R9B: return 9;
-    case X86_REG_R10: case X86_REG_R10D: case X86_REG_R10W: case X86_REG_R10B: return 10;
-    case X86_REG_R11: case X86_REG_R11D: case X86_REG_R11W: case X86_REG_R11B: return 11;
-    case X86_REG_R12: case X86_REG_R12D: case X86_REG_R12W: case X86_REG_R12B: return 12;
-    case X86_REG_R13: case X86_REG_R13D: case X86_REG_R13W: case X86_REG_R13B: return 13;
-    case X86_REG_R14: case X86_REG_R14D: case X86_REG_R14W: case X86_REG_R14B: return 14;
-    case X86_REG_R15: case X86_REG_R15D: case X86_REG_R15W: case X86_REG_R15B: return 15;
-    case X86_REG_INVALID: return kNone;
-    default: return kNotGeneral;
+// Instructions that may stand in a loop that does nothing but wait.
+bool may_wait(unsigned id) {
+    switch (id) {
+    case X86_INS_MOV:
+    case X86_INS_MOVZX:
+    case X86_INS_CMP:
+    case X86_INS_TEST:
+    case X86_INS_NOP: return true;
+    default: return false;
     }
 }
-// clang-format on
+
+// As capstone says, which knows it of plain instructions only: of others a first operand is taken for
+// written.
+bool is_written(const cs_x86& x86, std::uint8_t operand) {
+    const std::uint8_t access = x86.operands[operand].access;
+    return access == CS_AC_INVALID ? operand == 0 : (access & CS_AC_WRITE) != 0;
+}
 
 } // namespace
 
@@ -53,15 +46,6 @@ CodeReader::~CodeReader() {
     cs_free(instruction_, 1);
     cs_close(&plain_);
     cs_close(&detailed_);
-}
-
-const Plan& CodeReader::plan_of(const RawSample& sample) {
-    if (plans_.size() >= kMostPlans) plans_.clear();
-    Plan& plan = plans_[sample.ip];
-    const bool is_same = plan.code_bytes == sample.code_bytes && plan.code_before == sample.code_before &&
-                         std::memcmp(plan.code.data(), sample.code.data(), sample.code_bytes) == 0;
-    if (!is_same) plan = make_plan(sample);
-    return plan;
 }
 
 // Decodes one instruction with detail. False for bytes that are none.
@@ -100,6 +84,7 @@ std::size_t CodeReader::length_before(std::span<const std::uint8_t> code, std::u
 Instruction CodeReader::read_instruction() {
     Instruction result;
     const cs_x86& x86 = instruction_->detail->x86;
+    result.address = instruction_->address;
     cs_regs read;
     cs_regs written;
     std::uint8_t read_count = 0;
@@ -108,61 +93,16 @@ Instruction CodeReader::read_instruction() {
         for (std::uint8_t i = 0; i < written_count; ++i)
             if (const int reg = number_of(written[i]); reg >= 0) result.written |= 1u << reg;
     if (cs_insn_group(detailed_, instruction_, CS_GRP_CALL)) result.written = 0xffff;
-    result.is_move = instruction_->id == X86_INS_MOV;
-    result.effect = read_effect();
+    if (!cs_insn_group(detailed_, instruction_, CS_GRP_CALL)) read_effects(*instruction_, result);
     if (instruction_->id == X86_INS_LEA || instruction_->id == X86_INS_NOP) return result;
+    result.stores = instruction_->id == X86_INS_PUSH;
     for (std::uint8_t i = 0; i < x86.op_count; ++i)
-        if (x86.operands[i].type == X86_OP_MEM) result.operands.push_back(read_operand(x86.operands[i].mem));
+        if (x86.operands[i].type == X86_OP_MEM) {
+            result.operands.push_back(operand_of(*instruction_, x86.operands[i].mem));
+            result.stores |= is_written(x86, i);
+        }
+    result.is_copy = result.operands.size() == 2;
     return result;
-}
-
-Operand CodeReader::read_operand(const x86_op_mem& memory) const {
-    Operand operand;
-    operand.displacement = static_cast<std::uint64_t>(memory.disp);
-    if (memory.base == X86_REG_RIP) operand.displacement += instruction_->address + instruction_->size;
-    else operand.base = number_of(memory.base);
-    operand.index = number_of(memory.index);
-    operand.scale = static_cast<std::uint64_t>(memory.scale);
-    operand.thread_local_data = memory.segment == X86_REG_FS;
-    operand.per_cpu = memory.segment == X86_REG_GS;
-    return operand;
-}
-
-// Moves, additions and shifts of whole registers: what compilers put between addresses.
-Effect CodeReader::read_effect() const {
-    const cs_x86& x86 = instruction_->detail->x86;
-    Effect effect;
-    if (x86.op_count != 2 || x86.operands[0].type != X86_OP_REG || x86.operands[0].size < 4) return {};
-    const cs_x86_op& source = x86.operands[1];
-    effect.to = number_of(x86.operands[0].reg);
-    effect.is_32_bits = x86.operands[0].size == 4;
-    if (effect.to < 0) return {};
-    if (instruction_->id == X86_INS_LEA) {
-        effect.kind = Effect::Kind::load_address;
-        effect.address = read_operand(source.mem);
-        return effect;
-    }
-    if (source.type != X86_OP_IMM && (source.type == X86_OP_MEM || source.size < 4)) return {};
-    if (source.type == X86_OP_REG) effect.from = number_of(source.reg);
-    else effect.number = static_cast<std::uint64_t>(source.imm);
-    if (effect.from == kNotGeneral) return {};
-    switch (instruction_->id) {
-    case X86_INS_MOV:
-    case X86_INS_MOVABS: effect.kind = Effect::Kind::set; break;
-    case X86_INS_ADD: effect.kind = Effect::Kind::add; break;
-    case X86_INS_SUB: effect.kind = Effect::Kind::subtract; break;
-    case X86_INS_AND: effect.kind = Effect::Kind::bit_and; break;
-    case X86_INS_SHL: effect.kind = Effect::Kind::shift_left; break;
-    case X86_INS_SHR: effect.kind = Effect::Kind::shift_right; break;
-    case X86_INS_XOR:
-        if (effect.from != effect.to) return {};
-        effect.kind = Effect::Kind::set;
-        effect.from = kNone;
-        effect.number = 0;
-        break;
-    default: return {};
-    }
-    return effect;
 }
 
 // Where control goes after the instruction decoded last; none: not foreseeable. A branch backward
@@ -182,11 +122,78 @@ std::optional<std::uint64_t> CodeReader::next_address(bool& ends) const {
     return target;
 }
 
-Plan CodeReader::make_plan(const RawSample& sample) {
+// The target of a conditional branch forward, 0 for any other instruction.
+std::uint64_t CodeReader::branch_forward() const {
+    const cs_x86& x86 = instruction_->detail->x86;
+    if (!cs_insn_group(detailed_, instruction_, CS_GRP_JUMP) || instruction_->id == X86_INS_JMP) return 0;
+    if (x86.op_count != 1 || x86.operands[0].type != X86_OP_IMM) return 0;
+    const auto target = static_cast<std::uint64_t>(x86.operands[0].imm);
+    return target > instruction_->address ? target : 0;
+}
+
+// Does the loop from `address` to the branch at `branch` only wait? It loads, compares and branches back, and
+// its addresses stay what they are.
+bool CodeReader::only_waits(std::span<const std::uint8_t> code, std::uint64_t address, std::uint64_t branch) {
+    std::uint32_t written = 0;
+    std::uint32_t addressed = 0;
+    std::size_t loads = 0;
+    bool compares = false;
+    for (std::size_t at = 0; address + at <= branch && step(code.subspan(at), address + at);
+         at += instruction_->size) {
+        if (instruction_->id == X86_INS_PAUSE) return true;
+        if (address + at == branch) break;
+        if (cs_insn_group(detailed_, instruction_, CS_GRP_JUMP)) continue;
+        if (!may_wait(instruction_->id)) return false;
+        const Instruction instruction = read_instruction();
+        written |= instruction.written;
+        for (const Operand& operand : instruction.operands)
+            for (const int reg : {operand.base, operand.index})
+                if (reg >= 0) addressed |= 1u << reg;
+        loads += instruction.operands.size();
+        compares |= instruction_->id == X86_INS_CMP || instruction_->id == X86_INS_TEST;
+        const cs_x86& x86 = instruction_->detail->x86;
+        if (instruction_->id == X86_INS_MOV && x86.operands[0].type == X86_OP_MEM) return false; // it stores
+    }
+    return loads > 0 && compares && (written & addressed) == 0;
+}
+
+// A loop around ip, by the first branch back from there that spans it.
+bool CodeReader::is_spinning(const RawSample& sample, std::span<const std::uint8_t> code) {
+    const std::uint64_t window = sample.ip - sample.code_before;
+    std::uint64_t address = sample.ip;
+    for (std::size_t count = 0; count < kMostSpinning; ++count) {
+        if (address - window >= code.size() || !step(code.subspan(address - window), address)) return false;
+        if (instruction_->id == X86_INS_PAUSE) return true;
+        bool ends = false;
+        const auto next = next_address(ends);
+        if (!next) return false;
+        const std::uint64_t branch = instruction_->address;
+        if (ends && *next <= sample.ip)
+            return *next >= window && only_waits(code.subspan(*next - window), *next, branch);
+        if (ends && instruction_->id != X86_INS_JMP) return false; // a loop ahead
+        address = *next;
+    }
+    return false;
+}
+
+// The instruction that ran before the one at `address`: none where control came from elsewhere, because it
+// does not fall through a jump or a return. Of a compare and its branch, which run as one, it is the compare.
+std::optional<Instruction> CodeReader::read_before(std::span<const std::uint8_t> code, std::uint64_t window,
+                                                   std::uint64_t address) {
+    for (int back = 0; back < 2; ++back) {
+        const std::size_t length = length_before(code.first(address - window), window);
+        address -= length;
+        const bool is_read = length > 0 && step(code.subspan(address - window), address);
+        if (!is_read || instruction_->size != length || instruction_->id == X86_INS_JMP) return std::nullopt;
+        for (const unsigned group : {CS_GRP_CALL, CS_GRP_RET, CS_GRP_INT})
+            if (cs_insn_group(detailed_, instruction_, group)) return std::nullopt;
+        if (!cs_insn_group(detailed_, instruction_, CS_GRP_JUMP)) return read_instruction();
+    }
+    return std::nullopt;
+}
+
+Plan CodeReader::plan_of(const RawSample& sample) {
     Plan plan;
-    plan.code = sample.code;
-    plan.code_before = sample.code_before;
-    plan.code_bytes = sample.code_bytes;
     const std::span code(sample.code.data(), std::min<std::size_t>(sample.code_bytes, kCodeBytes));
     if (sample.code_before >= code.size()) return plan;
     const std::uint64_t window = sample.ip - sample.code_before;
@@ -195,23 +202,15 @@ Plan CodeReader::make_plan(const RawSample& sample) {
     };
     const auto is_inside = [&](std::uint64_t address) { return address - window < code.size(); };
 
-    if (sample.code_before == kBefore) {
-        const std::size_t length = length_before(code.first(kBefore), window);
-        const std::uint64_t address = sample.ip - length;
-        if (length > 0 && step(rest(address), address) && instruction_->size == length) {
-            plan.before = read_instruction();
-            // Control does not fall through a jump or a return: it came to ip from elsewhere.
-            for (const unsigned group : {CS_GRP_CALL, CS_GRP_RET, CS_GRP_INT})
-                if (cs_insn_group(detailed_, instruction_, group)) plan.before.reset();
-            if (plan.before && instruction_->id == X86_INS_JMP) plan.before.reset();
-        }
-    }
+    plan.spins = sample.where == Where::user && is_spinning(sample, code);
+    if (sample.code_before == kBefore) plan.before = read_before(code, window, sample.ip);
     std::uint64_t address = sample.ip;
     bool was_round = false;
     while (plan.ahead.size() < kMostAhead && is_inside(address) && step(rest(address), address)) {
         const cs_x86& x86 = instruction_->detail->x86;
         const bool is_repeated = x86.prefix[0] == X86_PREFIX_REP || x86.prefix[0] == X86_PREFIX_REPNE;
         plan.ahead.push_back(read_instruction());
+        plan.ahead.back().skips_to = branch_forward();
         if (address == sample.ip) plan.repeats = is_repeated && !plan.ahead.back().operands.empty();
         bool goes_back = false;
         const auto next = next_address(goes_back);

@@ -25,21 +25,17 @@ std::string_view next_word(std::string_view& rest) {
 }
 
 bool parse_line(std::string_view text, Line& line) {
-    const auto range = next_word(text);
-    const auto dash = range.find('-');
-    if (dash == std::string_view::npos) return false;
-    const auto hex = [](std::string_view digits, std::uint64_t& value) {
-        const char* const end = digits.data() + digits.size();
-        return std::from_chars(digits.data(), end, value, 16).ptr == end;
-    };
-    if (!hex(range.substr(0, dash), line.begin) || !hex(range.substr(dash + 1), line.end)) return false;
+    const auto range = parse_range(next_word(text));
+    if (!range) return false;
+    line.begin = range->begin;
+    line.end = range->end;
     line.flags = next_word(text);
     next_word(text); // offset
     next_word(text); // device
     line.has_inode = next_word(text) != "0";
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     line.path = text;
-    return line.flags.size() == 4 && line.begin < line.end;
+    return line.flags.size() == 4;
 }
 
 bool starts_with_any(std::string_view path, std::initializer_list<std::string_view> beginnings) {
@@ -70,6 +66,25 @@ std::string_view mapping_name(MappingKind kind) {
     constexpr std::array<std::string_view, 8> kNames = {"heap",   "stack", "anonymous", "file",
                                                         "shared", "huge",  "text",      "none"};
     return kNames[static_cast<std::size_t>(kind)];
+}
+
+bool is_own_memory(std::string_view mapping) {
+    using enum MappingKind;
+    return std::ranges::any_of(std::array{heap, stack, anonymous},
+                               [&](MappingKind kind) { return mapping == mapping_name(kind); });
+}
+
+std::optional<AddressRange> parse_range(std::string_view text) {
+    const auto dash = text.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto hex = [](std::string_view digits, std::uint64_t& value) {
+        const char* const end = digits.data() + digits.size();
+        return !digits.empty() && std::from_chars(digits.data(), end, value, 16).ptr == end;
+    };
+    AddressRange range;
+    const bool is_range = hex(text.substr(0, dash), range.begin) && hex(text.substr(dash + 1), range.end) &&
+                          range.begin < range.end;
+    return is_range ? std::optional(range) : std::nullopt;
 }
 
 Mappings Mappings::parse(std::string_view text) {

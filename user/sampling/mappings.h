@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,17 @@ enum class MappingKind {
 };
 
 std::string_view mapping_name(MappingKind kind);
+
+// By that name: memory that is of the process alone, if no fork shares it.
+bool is_own_memory(std::string_view mapping);
+
+struct AddressRange {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+};
+
+// "7f0c00000000-7f0c00021000"; none for what is no range, or an empty one.
+std::optional<AddressRange> parse_range(std::string_view text);
 
 struct Mapping {
     std::uint64_t begin = 0;

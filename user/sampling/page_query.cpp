@@ -16,16 +16,24 @@ constexpr double kMostCreditNs = 5e6;
 // A debt silences the samples for a hundred times as long.
 constexpr double kMostDebtNs = 4e6;
 
-int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
-    const long failed =
-        ::syscall(SYS_move_pages, raw(pid), addresses.size(), addresses.data(), nullptr, status.data(), 0);
-    return failed < 0 ? errno : 0;
-}
-
 } // namespace
 
+int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<const int> nodes,
+               std::span<int> status) {
+    constexpr int kMove = 2; // MPOL_MF_MOVE, include/uapi/linux/mempolicy.h
+    const long result =
+        ::syscall(SYS_move_pages, raw(pid), addresses.size(), addresses.data(),
+                  nodes.empty() ? nullptr : nodes.data(), status.data(), nodes.empty() ? 0 : kMove);
+    return result < 0 ? errno : 0;
+}
+
 PageQuery::PageQuery()
-    : PageQuery(move_pages, monotonic_ns, [] { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }) {}
+    : PageQuery([](Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
+          return move_pages(pid, addresses, {}, status);
+      }) {}
+
+PageQuery::PageQuery(Ask ask)
+    : PageQuery(std::move(ask), monotonic_ns, [] { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }) {}
 
 std::size_t PageQuery::allowance() {
     const std::uint64_t now_ns = clock_();

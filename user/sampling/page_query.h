@@ -1,7 +1,8 @@
-// On which nodes pages of a process are, by move_pages(2) with no target: it names nodes and moves
-// nothing. The kernel holds the process' mmap lock meanwhile (for reading), so questions are asked
-// in small batches, and the CPU time they take is a bounded share of all time. What is waited for, a CPU or
-// the lock of a process that forks, is no burden to anybody, and is not charged.
+// On which nodes pages of a process are: by walking its page tables where that can be
+// (source/live/page_walk.h), else by move_pages(2) with no target, which names nodes and moves nothing. For
+// the latter the kernel holds the process' mmap lock meanwhile (for reading), so questions are asked in small
+// batches, and the CPU time they take is a bounded share of all time. What is waited for, a CPU or the lock
+// of a process that forks, is no burden to anybody, and is not charged.
 #pragma once
 
 #include "timeline/ids.h"
@@ -13,6 +14,12 @@
 #include <vector>
 
 namespace numadrift::sampling {
+
+// move_pages(2) with MPOL_MF_MOVE, which leaves pages alone that other processes map too; without `nodes` it
+// only asks. status: a node or a negative errno for each page. Answers 0 or an errno; 0 too where some pages
+// stayed.
+int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<const int> nodes,
+               std::span<int> status);
 
 class PageQuery {
 public:
@@ -30,7 +37,8 @@ public:
     static constexpr std::size_t kFewestPages = 16;
     static constexpr double kShareOfTime = 0.01;
 
-    PageQuery(); // of the running kernel
+    PageQuery();                 // by move_pages(2)
+    explicit PageQuery(Ask ask); // with the machine's clocks
     PageQuery(Ask ask, Clock clock, Clock cpu_clock)
         : ask_(std::move(ask)), clock_(std::move(clock)), cpu_clock_(std::move(cpu_clock)) {}
 

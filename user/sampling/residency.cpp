@@ -9,7 +9,9 @@ namespace {
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kFirstRound = 24; // pages of every stratum, to learn how mixed it is
 constexpr std::size_t kCensus = 64;     // a stratum no larger is asked for whole
-constexpr double kDeviations = 1.96;    // for 95 %
+constexpr std::size_t kMostAsked = 64; // ranges: which parts of them are populated; a question each, at least
+constexpr std::uint64_t kWorthAsking = std::uint64_t{8} << 20; // bytes of such a range, at least
+constexpr double kDeviations = 1.96;                           // for 95 %
 
 struct Range {
     std::uint64_t begin = 0;
@@ -39,11 +41,12 @@ std::vector<Range> ranges_of(const Mappings& mappings, const std::vector<PolicyR
 } // namespace
 
 ResidencySurvey::ResidencySurvey(const Mappings& mappings, const std::vector<PolicyRange>& policies,
-                                 std::uint64_t seed, std::size_t most_pages)
-    : random_(seed), most_pages_(most_pages) {
+                                 std::uint64_t seed, const Populated& populated)
+    : random_(seed) {
     auto ranges = ranges_of(mappings, policies);
     std::ranges::sort(ranges, std::greater{}, [](const Range& range) { return range.end - range.begin; });
     std::map<std::pair<std::string, std::string>, std::size_t> lumps;
+    std::size_t asked = 0; // the largest ranges come first
     for (const Range& range : ranges) {
         std::size_t at = strata_.size();
         if (strata_.size() >= kMostStrata) { // the many small ones share a stratum by kind and policy
@@ -51,10 +54,14 @@ ResidencySurvey::ResidencySurvey(const Mappings& mappings, const std::vector<Pol
             at = lump->second;
         }
         if (at == strata_.size()) strata_.emplace_back().group = range.group;
-        const std::uint64_t pages = (range.end - range.begin) / kPage;
-        strata_[at].pieces.push_back({range.begin, pages});
-        strata_[at].pages += pages;
+        const bool is_asked = populated && asked++ < kMostAsked && range.end - range.begin >= kWorthAsking;
+        const AddressRange whole{range.begin, range.end};
+        for (const auto& [begin, end] : is_asked ? populated(whole) : std::vector{whole}) {
+            strata_[at].pieces.push_back({begin, strata_[at].pages});
+            strata_[at].pages += (end - begin) / kPage;
+        }
     }
+    std::erase_if(strata_, [](const Stratum& stratum) { return stratum.pages == 0; });
     plan_first_round();
 }
 
@@ -83,7 +90,7 @@ void ResidencySurvey::plan_second_round() {
         weights.push_back(static_cast<double>(stratum.pages) * deviation);
         sum += weights.back();
     }
-    const double left = most_pages_ > used ? static_cast<double>(most_pages_ - used) : 0;
+    const double left = kMostPages > used ? static_cast<double>(kMostPages - used) : 0;
     for (std::size_t i = 0; i < strata_.size() && sum > 0; ++i) {
         const auto more = static_cast<std::uint64_t>(left * weights[i] / sum);
         strata_[i].wanted =
@@ -94,12 +101,9 @@ void ResidencySurvey::plan_second_round() {
 // A page of the stratum: all of them in order where all are wanted, else at random.
 std::uint64_t ResidencySurvey::draw(Stratum& stratum) {
     const std::size_t drawn = stratum.drawn++;
-    std::uint64_t page = stratum.pages <= kCensus ? drawn : random_() % stratum.pages;
-    for (const Piece& piece : stratum.pieces) {
-        if (page < piece.pages) return piece.begin + page * kPage;
-        page -= piece.pages;
-    }
-    return stratum.pieces.front().begin;
+    const std::uint64_t page = stratum.pages <= kCensus ? drawn : random_() % stratum.pages;
+    const Piece& piece = *std::prev(std::ranges::upper_bound(stratum.pieces, page, {}, &Piece::before));
+    return piece.begin + (page - piece.before) * kPage;
 }
 
 std::vector<std::uint64_t> ResidencySurvey::next(std::size_t most) {

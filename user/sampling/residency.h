@@ -1,6 +1,7 @@
 // Where the memory of a process is, by stratified random sampling of its address space: a few
 // thousand pages are asked for, however large the process is. Addresses are drawn uniformly from
-// the bytes of a mapping, so huge pages weigh what they hold.
+// the bytes of a mapping, so huge pages weigh what they hold; where page tables can be walked, from those
+// that have a table only: of a mapping that is nearly all hole the rest is not drawn from.
 //
 // Owns: which addresses to ask for, what the answers mean, how sure that is. Does not own: asking
 // (page_query.h).
@@ -10,6 +11,7 @@
 #include "sampling/mappings.h"
 #include "timeline/ids.h"
 
+#include <functional>
 #include <map>
 #include <random>
 #include <span>
@@ -17,6 +19,9 @@
 #include <vector>
 
 namespace numadrift::sampling {
+
+// The parts of a range that may hold memory, in order and apart from each other.
+using Populated = std::function<std::vector<AddressRange>(const AddressRange&)>;
 
 // A memory policy of a range of addresses, in words ("bind 0-1"); outside all ranges: "default".
 struct PolicyRange {
@@ -30,8 +35,9 @@ public:
     static constexpr std::size_t kMostPages = 4096; // that are asked for
     static constexpr std::size_t kMostStrata = 64;
 
+    // `populated`: empty where nobody can tell.
     ResidencySurvey(const Mappings& mappings, const std::vector<PolicyRange>& policies, std::uint64_t seed,
-                    std::size_t most_pages = kMostPages);
+                    const Populated& populated = {});
 
     // The next addresses to ask for, at most `most`; none: the survey is over.
     std::vector<std::uint64_t> next(std::size_t most);
@@ -45,7 +51,7 @@ public:
 private:
     struct Piece { // of a stratum
         std::uint64_t begin = 0;
-        std::uint64_t pages = 0;
+        std::uint64_t before = 0; // pages of the pieces before this one
     };
     struct Stratum {
         std::pair<std::string, std::string> group; // mapping, policy
@@ -64,7 +70,6 @@ private:
     std::vector<Stratum> strata_;
     std::vector<std::size_t> asked_last_; // stratum of each address
     std::mt19937_64 random_;
-    std::size_t most_pages_;
     int round_ = 1;
 };
 

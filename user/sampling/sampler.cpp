@@ -16,12 +16,32 @@ constexpr std::size_t kMostWaiting = 1024;
 // An address outside all known mappings: they have changed. How soon they are read again.
 constexpr std::uint64_t kReadAgainNs = 200'000'000;
 constexpr std::uint64_t kReadAtLastNs = 30'000'000'000;
+constexpr int kMostDraws = 4; // for a page of a mapping that is there
+constexpr std::uint64_t kLineMask = ~std::uint64_t{63};
 constexpr std::uint64_t kPassesASurvey = 4; // one of so many passes begins with the survey
+
+std::uint8_t how_of(const Answer& sample) {
+    if (sample.kind == Access::Kind::base) return ND_SAMPLE_base;
+    if (sample.kind == Access::Kind::copy) return ND_SAMPLE_copy;
+    return sample.where == Where::fault ? ND_SAMPLE_fault : ND_SAMPLE_exact;
+}
+
+bool is_of_kernel(const Answer& sample) {
+    return sample.kind == Access::Kind::copy && !nd_is_user(sample.address);
+}
 
 } // namespace
 
+Sampler::Sampler(SamplerOptions options)
+    : options_(std::move(options)), query_(options_.ask ? PageQuery(options_.ask) : PageQuery()),
+      decoder_(options_.learned) {}
+
 Sampler::Sampler(SamplerOptions options, PageQuery query)
-    : options_(std::move(options)), query_(std::move(query)) {}
+    : options_(std::move(options)), query_(std::move(query)), decoder_(options_.learned) {}
+
+std::uint64_t Sampler::Waiting::page() const {
+    return address & kPageMask;
+}
 
 // Reading holds the mmap lock too, and is paid for like a question. False: the process is gone.
 bool Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) {
@@ -52,32 +72,60 @@ const Mapping* Sampler::mapping_of(std::uint32_t pid, std::uint64_t address, std
     return mapping;
 }
 
+// Samples of no use to anybody are counted as what they are. The end of a copy in the kernel's own memory is
+// in no mapping; of a process that is gone there are none any more: then the page itself must do.
+bool Sampler::is_data(const Answer& sample, Sampling& count) {
+    if (sample.kind == Access::Kind::opaque) {
+        ++(sample.where == Where::kernel ? count.in_kernel : count.opaque);
+        return false;
+    }
+    if (sample.kind == Access::Kind::own || sample.is_code) {
+        ++count.own;
+        return false;
+    }
+    if (is_of_kernel(sample)) return true;
+    const Mapping* mapping = mapping_of(sample.pid, sample.address, sample.time_ns);
+    if (mapping && (!mapping->holds_data() || mapping->kind == MappingKind::stack)) ++count.own;
+    else if (!mapping && sample.node == kNoNode) ++count.opaque; // what was taken for an address is none
+    else return true;
+    return false;
+}
+
 void Sampler::take(const RawSample& sample) {
     Sampling& count = counts_[{sample.pid, sample.tid}];
     ++count.taken;
     const Access access = decoder_.decode(sample);
-    if (access.kind == Access::Kind::opaque) {
-        ++(sample.where == Where::kernel ? count.in_kernel : count.opaque);
-        return;
-    }
-    if (access.kind == Access::Kind::own) {
-        ++count.own;
-        return;
-    }
-    const Mapping* mapping = mapping_of(sample.pid, access.address, sample.time_ns);
-    if (!mapping) {
-        ++count.opaque; // what was taken for an address is none
-        return;
-    }
-    if (!mapping->holds_data() || mapping->kind == MappingKind::stack) {
-        ++count.own;
-        return;
-    }
-    const auto how = access.kind != Access::Kind::exact ? ND_SAMPLE_base
-                     : sample.where == Where::fault     ? ND_SAMPLE_fault
-                                                        : ND_SAMPLE_exact;
-    waiting_.push_back({sample.pid, sample.tid, access.address & kPageMask, static_cast<std::uint8_t>(how)});
+    const Answer known{sample.time_ns, sample.pid, sample.tid, access.address, access.kind, sample.where};
+    if (!is_data(known, count)) return;
+    if (is_of_kernel(known)) ++count.in_kernel; // move_pages knows nothing of it
+    else wait_for(known);
+}
+
+void Sampler::wait_for(const Answer& known) {
+    Waiting sample{known.time_ns, known.pid, known.tid, known.address, how_of(known), kMostDraws};
+    if (sample.how == ND_SAMPLE_base) draw(sample);
+    waiting_.push_back(sample);
     if (waiting_.size() > kMostWaiting) thin_out();
+}
+
+// Only the base of an address is known: any page of its mapping may have been used, and all together are
+// where the mapping is.
+void Sampler::draw(Waiting& sample) {
+    const Mapping* mapping = processes_[sample.pid].mappings.find(sample.address);
+    if (!mapping) return;
+    sample.address = mapping->begin + random_() % (mapping->end - mapping->begin);
+    --sample.draws_left;
+}
+
+void Sampler::take(const Answer& answer, std::vector<Event>& events) {
+    Sampling& count = counts_[{answer.pid, answer.tid}];
+    ++count.taken;
+    if (!is_data(answer, count)) return;
+    if (answer.kind == Access::Kind::base) return wait_for(answer);
+    if (answer.node != kNoNode)
+        events.push_back({answer.time_ns, answer.pid, answer.tid,
+                          AccessSample{answer.address & kLineMask, raw(answer.node), how_of(answer)}});
+    else ++(answer.is_unreadable ? count.unasked : is_of_kernel(answer) ? count.in_kernel : count.absent);
 }
 
 // More samples than questions may be asked: every second one goes, which favours no thread.
@@ -100,8 +148,8 @@ void Sampler::tell_forbidden(std::uint64_t now_ns, std::vector<Event>& events) {
                                   {}}});
 }
 
-// Asks for pages of the process whose sample is the newest, and its newest samples first: an answer is dated
-// to when it comes, and an old one would speak of another moment. Answers how many pages.
+// Asks for pages of the process whose sample is the newest, and its newest samples first: the later a page is
+// asked for, the less its answer says of the moment of the sample. Answers how many pages.
 std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     const std::uint32_t pid = waiting_.back().pid;
     std::vector<Waiting> samples;
@@ -109,26 +157,28 @@ std::size_t Sampler::ask_waiting(std::size_t most, std::vector<Event>& events) {
     std::vector<std::uint64_t> pages;
     std::ranges::reverse(waiting_); // the newest first
     for (const Waiting& sample : waiting_) {
-        const bool is_known = std::ranges::find(pages, sample.address) != pages.end();
+        const bool is_known = std::ranges::find(pages, sample.page()) != pages.end();
         if (sample.pid != pid || (!is_known && pages.size() >= most)) {
             others.push_front(sample);
             continue;
         }
-        if (!is_known) pages.push_back(sample.address);
+        if (!is_known) pages.push_back(sample.page());
         samples.push_back(sample);
     }
     waiting_.swap(others);
     const auto nodes = query_.ask(Pid{pid}, pages);
-    const std::uint64_t now_ns = query_.now_ns();
-    tell_forbidden(now_ns, events);
+    tell_forbidden(query_.now_ns(), events);
     std::ranges::reverse(samples); // in the order they were taken
-    for (const Waiting& sample : samples) {
-        const auto at = static_cast<std::size_t>(std::ranges::find(pages, sample.address) - pages.begin());
+    for (Waiting& sample : samples) {
+        const auto at = static_cast<std::size_t>(std::ranges::find(pages, sample.page()) - pages.begin());
         const Node node = nodes ? (*nodes)[at] : kNoNode;
-        if (node == kNoNode) ++counts_[{sample.pid, sample.tid}].absent;
+        if (nodes && node == kNoNode && sample.how == ND_SAMPLE_base && sample.draws_left > 0) {
+            draw(sample);
+            waiting_.push_front(sample);
+        } else if (node == kNoNode) ++counts_[{sample.pid, sample.tid}].absent;
         else
-            events.push_back(
-                {now_ns, sample.pid, sample.tid, AccessSample{sample.address, raw(node), sample.how}});
+            events.push_back({sample.time_ns, sample.pid, sample.tid,
+                              AccessSample{sample.address & kLineMask, raw(node), sample.how}});
     }
     return pages.size();
 }
@@ -147,8 +197,8 @@ void Sampler::ask_survey(std::size_t most, std::vector<Event>& events) {
             processes_.erase(raw(pid));
             return;
         }
-        const auto policies = options_.policies ? options_.policies(pid) : std::vector<PolicyRange>{};
-        survey_.emplace(pid, ResidencySurvey(known.mappings, policies, query_.now_ns() ^ raw(pid)));
+        const std::uint64_t seed = query_.now_ns() ^ raw(pid);
+        survey_.emplace(pid, begin_survey(options_, pid, known.mappings, seed, query_));
     }
     auto& [pid, survey] = *survey_;
     const auto addresses = survey.next(most);

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -25,19 +26,38 @@ struct SamplerOptions {
     std::string root; // before /proc
     // Policies of a process' mappings; may be empty.
     std::function<std::vector<PolicyRange>(Pid)> policies;
+    Decoder::Learned learned; // is told recipes, so that the kernel side follows them; may be empty
+    PageQuery::Ask ask;       // where pages are; empty: by move_pages(2)
+    // Which parts of a range may hold memory; empty: nobody can tell.
+    std::function<std::vector<AddressRange>(Pid, const AddressRange&)> populated;
+};
+
+// A sample whose address was worked out; by the kernel side itself, then its page was looked up too.
+struct Answer {
+    std::uint64_t time_ns = 0;
+    std::uint32_t pid = 0;
+    std::uint32_t tid = 0;
+    std::uint64_t address = 0;
+    Access::Kind kind = Access::Kind::opaque;
+    Where where = Where::user;
+    Node node = kNoNode;
+    bool is_code = false;       // the page may be executed
+    bool is_unreadable = false; // its page table was
 };
 
 class Sampler {
 public:
-    explicit Sampler(SamplerOptions options, PageQuery query = {});
+    explicit Sampler(SamplerOptions options);
+    Sampler(SamplerOptions options, PageQuery query);
 
     void take(const RawSample& sample);
+    void take(const Answer& answer, std::vector<Event>& events);
 
     // Samples of the thread that were given up before they came here.
     void skip(std::uint32_t pid, std::uint32_t tid, std::uint32_t count);
 
     // Once every few milliseconds: asks what may be asked now, appends what became known, dated to
-    // when it did.
+    // when the sample was taken.
     void pass(std::vector<Event>& events);
 
     bool is_waiting() const { return !waiting_.empty(); }
@@ -61,11 +81,18 @@ private:
         std::uint64_t pause_ns = 0; // until then, longer each time it was in vain
     };
     struct Waiting {
+        std::uint64_t time_ns = 0;
         std::uint32_t pid = 0;
         std::uint32_t tid = 0;
-        std::uint64_t address = 0;
+        std::uint64_t address = 0; // of a base: of a page of its mapping, drawn at random
         std::uint8_t how = 0;
+        int draws_left = 0;
+        std::uint64_t page() const;
     };
+    // Is it of memory that counts? By its kind and its mapping.
+    bool is_data(const Answer& sample, Sampling& count);
+    void wait_for(const Answer& known);
+    void draw(Waiting& sample);
 
     const Mapping* mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns);
     bool read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns);
@@ -77,6 +104,7 @@ private:
     SamplerOptions options_;
     PageQuery query_;
     Decoder decoder_;
+    std::mt19937_64 random_{1};
     std::map<std::uint32_t, Known> processes_;
     std::deque<Waiting> waiting_;
     std::map<std::pair<std::uint32_t, std::uint32_t>, Sampling> counts_; // by pid and tid

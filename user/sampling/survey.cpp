@@ -24,16 +24,28 @@ std::uint64_t resident_pages(const std::string& root, Pid pid) {
     return kib / 4;
 }
 
-Result<Survey> survey_process(const std::string& root, Pid pid, const std::vector<PolicyRange>& policies) {
+ResidencySurvey begin_survey(const SamplerOptions& options, Pid pid, const Mappings& mappings,
+                             std::uint64_t seed, PageQuery& query) {
+    Populated populated;
+    if (options.populated)
+        populated = [&](const AddressRange& range) { return options.populated(pid, range); };
+    const auto policies = options.policies ? options.policies(pid) : std::vector<PolicyRange>{};
+    const PageQuery::Spent begin = query.now();
+    ResidencySurvey survey(mappings, policies, seed, populated);
+    query.charge_since(begin);
+    return survey;
+}
+
+Result<Survey> survey_process(const SamplerOptions& options, Pid pid) {
     const auto begin = std::chrono::steady_clock::now();
-    const auto text = read_file(fmt::format("{}/proc/{}/maps", root, raw(pid)));
+    const auto text = read_file(fmt::format("{}/proc/{}/maps", options.root, raw(pid)));
     if (!text) return text.error();
     const Mappings mappings = Mappings::parse(*text);
     Survey survey;
     for (const Mapping& mapping : mappings.all())
         if (mapping.kind != MappingKind::none) survey.mapped_bytes += mapping.end - mapping.begin;
-    ResidencySurvey plan(mappings, policies, raw(pid));
-    PageQuery query;
+    PageQuery query = options.ask ? PageQuery(options.ask) : PageQuery();
+    ResidencySurvey plan = begin_survey(options, pid, mappings, raw(pid), query);
     for (;;) {
         const std::size_t most = query.allowance();
         if (most > 0) {
@@ -47,7 +59,7 @@ Result<Survey> survey_process(const std::string& root, Pid pid, const std::vecto
         }
         std::this_thread::sleep_for(kPause);
     }
-    const std::uint64_t resident = resident_pages(root, pid);
+    const std::uint64_t resident = resident_pages(options.root, pid);
     survey.rows = plan.result(resident);
     survey.resident_bytes = resident * kPageBytes;
     survey.pages_asked = query.pages();

@@ -1,10 +1,8 @@
-// A survey of a process' residency at once: batches with pauses between them, so that nobody waits
-// for its mmap lock for long.
+// A survey of a process' residency at once: batches with pauses between them, so that nobody waits for long
+// where asking takes its mmap lock.
 #pragma once
 
-#include "sampling/page_query.h"
-#include "sampling/residency.h"
-
+#include "sampling/sampler.h"
 #include "util/result.h"
 
 #include <string>
@@ -21,8 +19,12 @@ struct Survey {
     std::uint64_t took_ns = 0;
 };
 
-// `root` stands before /proc. Error: the process is gone, or may not be asked about.
-Result<Survey> survey_process(const std::string& root, Pid pid, const std::vector<PolicyRange>& policies);
+// What a survey of the process will ask for; looking where it is populated is paid from the query's budget.
+ResidencySurvey begin_survey(const SamplerOptions& options, Pid pid, const Mappings& mappings,
+                             std::uint64_t seed, PageQuery& query);
+
+// Error: the process is gone, or may not be asked about.
+Result<Survey> survey_process(const SamplerOptions& options, Pid pid);
 
 // What the kernel counts as resident, hugetlb too, in pages of 4 KiB; 0 where it cannot be told.
 std::uint64_t resident_pages(const std::string& root, Pid pid);

@@ -2,13 +2,16 @@
 #include "timeline/timeline.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace numadrift {
 namespace {
 
 constexpr std::uint64_t kPageBytes = PageMap::kPageBytes;
+constexpr std::uint64_t kLineBytes = 64;
 constexpr std::uint64_t kBlockBytes = kPageBytes * PageMap::kPagesPerBlock;
-constexpr std::uint32_t kMostPagesAnEvent = 1u << 18;         // 1 GiB pages; more is a damaged number
+constexpr std::uint32_t kMostPagesAnEvent = 1u << 18; // 1 GiB pages; more is a damaged number
+constexpr std::uint32_t kPagesAHugePage = 512;
 constexpr std::uint64_t kMostFaults = std::uint64_t{1} << 48; // more is a damaged number too
 constexpr std::uint64_t kPageMoveMergeNs = 100'000'000;
 constexpr std::uint64_t kFirstLookNs = 1'000'000'000;
@@ -40,20 +43,22 @@ void Timeline::move_weight(const Page& page, std::uint64_t pages, Node to, std::
     }
 }
 
-// The samples of a page go where it goes; a page that is found elsewhere than before went unseen.
-void Timeline::move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns) {
+// The samples of a page go where it goes. Answers where it was, kNoNode if it was not known or is there
+// still.
+Node Timeline::move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns) {
     const auto process = sampled_.find(pid);
-    if (process == sampled_.end()) return;
+    if (process == sampled_.end()) return kNoNode;
     const auto page = process->second.pages.find(address / kPageBytes);
-    if (page == process->second.pages.end() || page->second.node == to) return;
-    page->second.node = to;
+    if (page == process->second.pages.end() || page->second.node == to) return kNoNode;
+    const Node from = std::exchange(page->second.node, to);
     page->second.since_ns = time_ns;
     forget_past_samples(page->second);
     for (const auto& [track, sample] : page->second.samples) {
-        if (sample_moves_left_ == 0) return; // only a hostile trace has so many
+        if (sample_moves_left_ == 0) break; // only a hostile trace has so many
         --sample_moves_left_;
         tracks_[track].samples.moved(sample, time_ns, to);
     }
+    return from;
 }
 
 void Timeline::forget_past_samples(SampledPage& page) const {
@@ -62,14 +67,16 @@ void Timeline::forget_past_samples(SampledPage& page) const {
 }
 
 void Timeline::on(const Event& event, const AccessSample& fields) {
-    const auto index = known_track(event);
+    const auto index = sampled_track(event);
     if (!index || !is_node(fields.node)) return;
     const std::uint64_t now_ns = since_begin(event.time_ns);
     const Node node{fields.node};
     const Pid pid{event.pid};
-    const bool is_exact = fields.how == ND_SAMPLE_exact;
+    const bool is_exact = fields.how == ND_SAMPLE_exact || fields.how == ND_SAMPLE_copy;
     const bool is_page = fields.how != ND_SAMPLE_base; // else only near it
-    move_samples(pid, fields.address, node, now_ns);
+    // Found elsewhere than before, and no event said so: KSM, khugepaged, a source that is off.
+    if (const Node from = move_samples(pid, fields.address, node, now_ns); from != kNoNode)
+        count_page_move(now_ns, from, node, ND_REASON_unknown, 1);
     Samples& samples = sampled_[pid];
     const auto [entry, is_new] = samples.pages.try_emplace(fields.address / kPageBytes);
     if (is_new)
@@ -92,9 +99,17 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
         }
     }
     ThreadTrack& track = tracks_[*index];
-    const std::uint32_t sample =
-        track.samples.add(now_ns, node, since_ns, has_moved, is_exact ? SampleLog::kExact : SampleLog::kWeak);
+    const std::uint64_t line = fields.address / kLineBytes;
+    const std::int64_t weight = is_exact ? SampleLog::kExact : SampleLog::kWeak;
+    const std::uint32_t sample = track.samples.add(now_ns, line, node, since_ns, has_moved, weight);
     ++(is_exact ? track.samples_exact : track.samples_weak);
+    track.pages_sampled.add(fields.address / kPageBytes);
+    const bool has_voted = page.voted_line == line && now_ns < page.voted_ns + SampleLog::kAroundNs;
+    if (const auto cpu = live_[*index].cpu; cpu && !has_voted) {
+        track.votes[{place_of(*cpu).node, node}] += weight;
+        page.voted_line = line;
+        page.voted_ns = now_ns;
+    }
     if (page.samples.size() >= kPruneSamples) forget_past_samples(page);
     page.samples.emplace_back(*index, sample);
     if (samples.pages.size() >= samples.most_pages) forget_past_pages(samples);
@@ -117,8 +132,9 @@ void Timeline::forget_past_pages(Samples& samples) const {
 }
 
 void Timeline::on(const Event& event, const Sampling& fields) {
-    const auto index = known_track(event);
-    if (!index) return;
+    auto index = known_track(event);
+    if (!index) index = ended_.find(event.tid); // told now and then, the last time after the thread's end
+    if (!index || raw(tracks_[*index].pid) != event.pid) return;
     Sampling& sums = tracks_[*index].sampling;
     sums.taken += fields.taken;
     sums.in_kernel += fields.in_kernel;
@@ -197,6 +213,18 @@ void Timeline::forget_samples(Pid pid, std::uint64_t address, std::uint64_t page
     }
 }
 
+// The kernel has put other pages in their place: what was sampled is there now. Pages that first touches or
+// hint faults told of are counted with these.
+void Timeline::take_samples_along(Pid pid, std::uint64_t address, std::uint64_t pages, Node to,
+                                  std::uint64_t time_ns, std::uint8_t reason) {
+    for (const std::uint64_t page : sampled_among(pid, address, pages)) {
+        const Node from = move_samples(pid, page, to, time_ns);
+        const auto map = pages_.find(pid);
+        const bool is_counted = map != pages_.end() && map->second.get(page).node != kNoNode;
+        if (from != kNoNode && !is_counted) count_page_move(time_ns, from, to, reason, 1);
+    }
+}
+
 void Timeline::on(const Event& event, const FirstTouch& fields) {
     if (!is_node(fields.node)) return;
     const std::uint64_t now_ns = since_begin(event.time_ns);
@@ -205,9 +233,13 @@ void Timeline::on(const Event& event, const FirstTouch& fields) {
     // Without a thread of the process (khugepaged, process_vm_writev) the users stay who they were.
     const bool by_thread = event.tid != 0;
     const std::uint32_t index = by_thread ? track_of(event) : 0;
-    const UserSets::Id toucher = by_thread ? users_.only(index) : UserSets::kNobody;
+    const bool is_copy = by_thread && live_[index].copies_left > 0;
+    const UserSets::Id toucher = by_thread && !is_copy ? users_.only(index) : UserSets::kNobody;
     const std::uint8_t shift = shift_of(ND_EVENT_first_touch);
     const Page fresh{node, now_ns, toucher, shift, false};
+    const bool is_huge = pages == kPagesAHugePage && fields.address % (kPagesAHugePage * kPageBytes) == 0;
+    const std::uint8_t reason =
+        is_huge ? ND_REASON_collapse : ND_REASON_unknown; // if it was elsewhere before
 
     const auto touch = [&](Page old, std::uint64_t, std::uint64_t count) -> Page {
         // Told late (the run was long open): the page has come to another place since. Times in a
@@ -220,14 +252,24 @@ void Timeline::on(const Event& event, const FirstTouch& fields) {
             return moved ? Page{old.node, old.since_ns, toucher, shift, old.has_moved} : old;
         }
         if (old.node != kNoNode) move_weight(old, count, by_thread ? kNoNode : node, now_ns, !by_thread);
+        if (old.node != kNoNode && old.node != node && !by_thread)
+            count_page_move(now_ns, old.node, node, reason, count);
         return by_thread ? fresh : Page{node, now_ns, old.users, old.shift, true};
     };
     if (by_thread) forget_samples(Pid{event.pid}, fields.address, pages);
+    else take_samples_along(Pid{event.pid}, fields.address, pages, node, now_ns, reason);
     pages_[Pid{event.pid}].change(fields.address, pages, page_budget, touch);
     if (!by_thread) return;
-    tracks_[index].weights.add(now_ns, node, std::int64_t{pages} << shift);
-    tracks_[index].touched_pages[node] += std::uint64_t{pages} << shift;
-    tracks_[index].evidence_touched += pages;
+    ThreadTrack& track = tracks_[index];
+    track.samples.hear(now_ns);
+    track.touched_pages[node] += std::uint64_t{pages} << shift;
+    if (is_copy) {
+        std::uint64_t& left = live_[index].copies_left;
+        left -= std::min(left, std::uint64_t{pages} << shift);
+        return;
+    }
+    track.weights.add(now_ns, node, std::int64_t{pages} << shift);
+    track.evidence_touched += pages;
 }
 
 void Timeline::on(const Event& event, const HintFault& fields) {
@@ -255,6 +297,7 @@ void Timeline::on(const Event& event, const HintFault& fields) {
         return page;
     };
     pages_[Pid{event.pid}].change(fields.address, pages, page_budget, use);
+    track.samples.hear(now_ns);
     track.hinted_pages[node] += std::uint64_t{pages} << shift;
     if ((fields.flags & kMigrateFail) == 0) return;
     if (track.failed_moves.empty() || now_ns > track.failed_moves.back().time_ns + kPageMoveMergeNs)

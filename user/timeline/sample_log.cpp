@@ -1,42 +1,72 @@
 #include "timeline/sample_log.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace numadrift {
 
-std::uint32_t SampleLog::add(std::uint64_t time_ns, Node node, std::uint64_t since_ns, bool has_moved,
-                             std::int64_t weight) {
+std::uint32_t SampleLog::add(std::uint64_t time_ns, std::uint64_t line, Node node, std::uint64_t since_ns,
+                             bool has_moved, std::int64_t weight) {
     if (samples_.size() >= kMost) fold();
-    if (!samples_.empty()) time_ns = std::max(time_ns, samples_.back().time_ns);
-    samples_.push_back({time_ns, since_ns, node, has_moved, weight});
+    if (size() == 0) sampled_ = {time_ns, time_ns};
+    time_ns = std::max(time_ns, sampled_.end_ns);
+    hear(time_ns);
+    samples_.push_back({time_ns, since_ns, line, node, has_moved, weight});
     return static_cast<std::uint32_t>(size() - 1);
+}
+
+void SampleLog::hear(std::uint64_t time_ns) {
+    if (size() == 0 && sampled_.end_ns == 0) return;
+    time_ns = std::max(time_ns, sampled_.end_ns);
+    if (time_ns - sampled_.end_ns > 2 * kAroundNs && gaps_.size() < kMostGaps)
+        gaps_.push_back({sampled_.end_ns, time_ns});
+    sampled_.end_ns = time_ns;
 }
 
 void SampleLog::moved(std::uint32_t sample, std::uint64_t time_ns, Node to) {
     if (sample >= told_) moves_.push_back({sample, time_ns, to});
 }
 
-// Sample i is among the nearest from the time of sample i - kWindow/2 to that of i + kWindow/2; the
-// first and the last of a period stand for what lies beyond.
+// Of the nearest n samples, sample i is one from the time of sample i - n/2 to that of i + n/2. Those that
+// vote at the time of the first and of the last sample of a period stand for what lies beyond.
+SampleLog::Span SampleLog::votes_during(const Period& period, std::size_t index) const {
+    const auto nearest = [&](std::size_t count) {
+        const bool from_begin = index < period.first + count;
+        const bool to_end = index + count >= period.last;
+        const std::size_t before = std::max(index - std::min(index, count / 2), base_);
+        return Span{from_begin ? period.from_ns : sample(before).time_ns,
+                    to_end ? period.until_ns : sample(index + count / 2).time_ns};
+    };
+    const Span few = nearest(kFewest);
+    const Span many = nearest(kWindow);
+    const std::uint64_t time_ns = sample(index).time_ns;
+    Span span{std::max(many.begin_ns, std::min(few.begin_ns, time_ns - std::min(time_ns, kAroundNs))),
+              std::min(many.end_ns, std::max(few.end_ns, time_ns + kAroundNs))};
+    const std::size_t first = std::max(period.first, base_);
+    if (first == period.first && span.begin_ns <= sample(first).time_ns) span.begin_ns = period.from_ns;
+    if (span.end_ns >= sample(period.last - 1).time_ns) span.end_ns = period.until_ns;
+    return span;
+}
+
 void SampleLog::add_period(const Period& period, std::size_t until, const std::vector<Move>& moves,
                            std::vector<WeightStep>& steps) const {
-    constexpr std::size_t kHalf = kWindow / 2;
     const std::size_t begin = std::max(period.first, told_);
     auto move = std::ranges::lower_bound(moves, begin, {}, &Move::sample);
-    for (std::size_t i = begin; i < std::min(period.last, until); ++i) {
+    std::unordered_map<std::uint64_t, std::uint64_t> voted_until_ns; // by line
+    for (std::size_t i = period.first; i < std::min(period.last, until); ++i) {
         const Sample& one = sample(i);
-        const bool from_begin = i < period.first + kWindow;
-        const bool to_end = i + kWindow >= period.last;
-        std::uint64_t begin_ns = from_begin ? period.from_ns : sample(i - kHalf).time_ns;
-        const std::uint64_t end_ns = to_end ? period.until_ns : sample(i + kHalf).time_ns;
-        begin_ns = std::max(begin_ns, one.since_ns);
+        auto [begin_ns, end_ns] = votes_during(period, i);
+        std::uint64_t& voted_ns = voted_until_ns[one.line];
+        begin_ns = std::max({begin_ns, one.since_ns, voted_ns});
+        voted_ns = std::max(voted_ns, end_ns);
+        if (i < told_) continue;
         Node node = one.node;
         const auto step = [&](std::uint64_t time_ns, Node on, std::int64_t weight, bool by_move) {
             steps.push_back({time_ns, on, weight, by_move, Evidence::sampled});
         };
         bool is_in = false;
         for (; move != moves.end() && move->sample == i; ++move) {
-            if (move->time_ns >= end_ns) continue;
+            if (move->time_ns >= end_ns || begin_ns >= end_ns) continue;
             if (move->time_ns > begin_ns) {
                 if (!is_in) step(begin_ns, node, one.weight, false);
                 is_in = true;

@@ -1,8 +1,12 @@
 // Samples of a thread's data addresses over time, and where their pages were.
 //
-// A thread's use of memory changes, and a sample says little: what it uses at one moment is told
-// by the kWindow samples nearest in time. A page that moves takes its samples with it. What is long
-// past is kept as steps, in windows of time where there are many: the log is bounded.
+// A thread's use of memory changes, and a sample says little: what it uses at one moment is told by the
+// samples within kAroundNs of it; by the nearest kFewest where these are fewer, by the nearest kWindow where
+// they are more. Of these a cache line votes once, however often it was sampled: what is used over and over
+// is in the processor's caches, and where its page lies costs nothing. (A working set that this rule could
+// distort has fewer lines than the window has samples: it fits the first-level cache.) A page that moves
+// takes its samples with it. What is long past is kept as steps, in windows of time where there are many: the
+// log is bounded.
 #pragma once
 
 #include "timeline/ids.h"
@@ -15,19 +19,29 @@ namespace numadrift {
 
 class SampleLog {
 public:
-    // So many at a time: about five seconds of a busy thread at the default rate; a share of one
-    // half is then known to ±4.4 points (95 %).
+    // So many at a time: a share of one half is then known to ±4.4 points (95 %).
     static constexpr std::size_t kWindow = 512;
+
+    static constexpr std::size_t kFewest = 64;
+    static constexpr std::uint64_t kAroundNs = 1'500'000'000;
 
     // In units of a WeightStep of samples: a base address says less than an exact one, and time spent
     // in faults says which pages are being placed, not which are used.
     static constexpr std::int64_t kExact = 4;
     static constexpr std::int64_t kWeak = 1;
 
-    // since_ns: when the page came to the node; 0: before the trace. has_moved: from another one.
-    // Answers the sample's index.
-    std::uint32_t add(std::uint64_t time_ns, Node node, std::uint64_t since_ns, bool has_moved,
-                      std::int64_t weight);
+    struct Span {
+        std::uint64_t begin_ns = 0;
+        std::uint64_t end_ns = 0;
+    };
+
+    // line: the address in cache lines. since_ns: when the page came to the node; 0: before the trace.
+    // has_moved: from another one. Answers the sample's index.
+    std::uint32_t add(std::uint64_t time_ns, std::uint64_t line, Node node, std::uint64_t since_ns,
+                      bool has_moved, std::int64_t weight);
+
+    // A first touch or a hint fault told of the thread's memory: it is not silent, though it is not sampled.
+    void hear(std::uint64_t time_ns);
 
     // The page of that sample moved.
     void moved(std::uint32_t sample, std::uint64_t time_ns, Node to);
@@ -43,6 +57,12 @@ public:
     // At most so many are kept as they came.
     static constexpr std::size_t kMost = 1u << 13;
 
+    // From the first sample to the last that was heard of the thread; 0 without a sample.
+    Span sampled() const { return sampled_; }
+
+    // Pieces of that time in which nothing was heard, longer than two samples reach; the first kMostGaps.
+    const std::vector<Span>& gaps() const { return gaps_; }
+
     // The weights at each time, of the samples nearest to it.
     std::vector<WeightStep> steps() const;
 
@@ -50,6 +70,7 @@ private:
     struct Sample {
         std::uint64_t time_ns = 0;
         std::uint64_t since_ns = 0;
+        std::uint64_t line = 0;
         Node node = kNoNode;
         bool has_moved = false;
         std::int64_t weight = 0;
@@ -67,15 +88,20 @@ private:
         std::uint64_t until_ns = UINT64_MAX;
     };
 
+    static constexpr std::size_t kMostGaps = 1u << 12;
+
     void fold();
     const Sample& sample(std::size_t index) const { return samples_[index - base_]; }
     void add_steps(std::size_t until, std::vector<WeightStep>& steps) const;
     void add_period(const Period& period, std::size_t until, const std::vector<Move>& moves,
                     std::vector<WeightStep>& steps) const;
+    Span votes_during(const Period& period, std::size_t index) const;
 
     std::size_t base_ = 0;        // index of the first of samples_
     std::vector<Sample> samples_; // in order of time
     std::vector<Move> moves_;
+    Span sampled_;
+    std::vector<Span> gaps_;
     std::vector<std::uint64_t> cleared_ns_;
     std::size_t told_ = 0; // samples before this one are in folded_, and those still kept are neighbours
     std::vector<WeightStep> folded_; // in order of time

@@ -13,7 +13,7 @@ namespace numadrift {
 struct Stretch {
     std::uint64_t begin_ns = 0;
     std::uint64_t end_ns = 0;
-    Node node = kNoNode; // local memory node of its CPU; kNoNode: not known (loss)
+    Node node = kNoNode; // of its CPU; kNoNode: not known (loss)
     std::uint64_t ran_ns = 0;
 
     void take_up(const Stretch& other) { ran_ns += other.ran_ns; }

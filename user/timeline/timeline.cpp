@@ -57,6 +57,7 @@ void Timeline::finish() {
     for (std::size_t i = 0; i < tracks_.size(); ++i)
         if (!live_[i].exiting) tracks_[i].end_ns = duration_ns;
     current_.clear();
+    ended_.clear();
     pages_.clear();
     sampled_.clear();
 }
@@ -99,7 +100,7 @@ void Timeline::on(const Event& event, const Mark& fields) {
 }
 
 void Timeline::on(const Event& event, const Process& fields) {
-    cgroups[Pid{event.pid}] = fields.cgroup;
+    processes[Pid{event.pid}] = fields;
 }
 
 void Timeline::on(const Event& event, const Counter& fields) {
@@ -163,6 +164,28 @@ void Timeline::on(const Event& event, const TaskNew& fields) {
     if (is_seen && tracks_[index].begin_ns < now_ns) live_[index].cpu = Cpu{fields.cpu};
     tracks_[index].comm = fields.comm;
     tracks_[index].was_there = false;
+    if (event.tid == event.pid) inherit(index, fields.parent_tid);
+}
+
+const WeightLog* Timeline::prior_of(Pid pid) const {
+    for (const auto* weights : {&process_weights, &inherited_weights_})
+        if (const auto found = weights->find(pid); found != weights->end()) return &found->second;
+    return nullptr;
+}
+
+// A fork has the memory of its parent, where it was last found.
+void Timeline::inherit(std::uint32_t child, std::uint32_t parent_tid) {
+    const ThreadTrack& track = tracks_[child];
+    live_[child].copies_left = kMostCopied;
+    const auto parent = current_.find(parent_tid);
+    if (!parent) return;
+    const auto found = residency.find(tracks_[*parent].pid);
+    if (found == residency.end()) return;
+    WeightLog& weights = inherited_weights_.try_emplace(track.pid, Evidence::process).first->second;
+    weights.clear_at(track.begin_ns); // an id used before
+    for (const Residency& row : found->second.rows)
+        if (row.mapping != "text")
+            weights.add(track.begin_ns, Node{row.node}, static_cast<std::int64_t>(row.pages));
 }
 
 void Timeline::on(const Event& event, const TaskSeen& fields) {
@@ -188,15 +211,18 @@ void Timeline::on(const Event& event, const TaskExec& fields) {
             tracks_[*caller].tid = Tid{event.tid};
         }
     }
-    ThreadTrack& track = tracks_[track_of(event)];
+    const std::uint32_t index = track_of(event);
+    ThreadTrack& track = tracks_[index];
     track.comm = fields.comm;
     const std::uint64_t now_ns = since_begin(event.time_ns);
     track.weights.clear_at(now_ns);
     track.samples.clear_at(now_ns);
     track.kernel.clear_at(now_ns);
     track.samples_exact = track.samples_weak = 0;
-    if (const auto process = process_weights.find(Pid{event.pid}); process != process_weights.end())
-        process->second.clear_at(now_ns);
+    live_[index].copies_left = 0;
+    for (auto* weights : {&process_weights, &inherited_weights_})
+        if (const auto process = weights->find(Pid{event.pid}); process != weights->end())
+            process->second.clear_at(now_ns);
     forget_pages(Pid{event.pid});
 }
 
@@ -222,7 +248,20 @@ void Timeline::on(const Event& event, const TaskGone& fields) {
     tracks_[index].end_ns = std::max(tracks_[index].end_ns, live_[index].look_ns);
     if (live_[index].cpu) look(index, tracks_[index].end_ns, *live_[index].cpu, fields.runtime_ns);
     current_.erase(event.tid);
+    ended_.set(event.tid, index);
     if (event.tid == event.pid) forget_pages(Pid{event.pid});
+}
+
+// A sample is dated to when it was taken, and may come after its thread's end.
+std::optional<std::uint32_t> Timeline::sampled_track(const Event& event) const {
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    const auto current = known_track(event);
+    if (current && tracks_[*current].begin_ns <= now_ns) return current;
+    const auto ended = ended_.find(event.tid);
+    if (ended && raw(tracks_[*ended].pid) == event.pid && tracks_[*ended].begin_ns <= now_ns &&
+        now_ns <= tracks_[*ended].end_ns)
+        return ended;
+    return current;
 }
 
 // ---- CPUs and run time ----
@@ -230,8 +269,7 @@ void Timeline::on(const Event& event, const TaskGone& fields) {
 Timeline::Place Timeline::place_of(Cpu cpu) {
     const auto find = [&] {
         const auto found = topology.cpus.find(cpu);
-        return Place{topology.node_of(cpu), topology.local_memory_node(cpu),
-                     found == topology.cpus.end() ? -1 : found->second.llc, true};
+        return Place{topology.node_of(cpu), found == topology.cpus.end() ? -1 : found->second.llc, true};
     };
     if (raw(cpu) >= kMostPlaces) return find(); // only a damaged number
     if (raw(cpu) >= places_.size()) places_.resize(std::size_t{raw(cpu)} + 1);
@@ -245,8 +283,8 @@ Timeline::Place Timeline::place_of(Cpu cpu) {
 void Timeline::look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns) {
     Live& live = live_[index];
     ThreadTrack& track = tracks_[index];
-    const Node node = place_of(cpu).memory;
-    const Node known = live.cpu ? place_of(*live.cpu).memory : kNoNode;
+    const Node node = place_of(cpu).node;
+    const Node known = live.cpu ? place_of(*live.cpu).node : kNoNode;
     if (live.cpu && *live.cpu != cpu) ++track.missed_moves;
 
     // The first look at a thread only says where to count from.

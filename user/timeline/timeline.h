@@ -6,6 +6,7 @@
 #pragma once
 
 #include "event/event.h"
+#include "timeline/distinct_count.h"
 #include "timeline/page_map.h"
 #include "timeline/sample_log.h"
 #include "timeline/stretch_log.h"
@@ -73,7 +74,11 @@ struct ThreadTrack {
     WeightLog weights{Evidence::pages};
     SampleLog samples;
     WeightLog kernel{Evidence::kernel};
-    Sampling sampling;                // what became of its samples, sums
+    Sampling sampling; // what became of its samples, sums
+    // Votes of its samples, in SampleLog's units, by where it ran and where the memory was: for sums over
+    // threads that have too few of them each. A line that all of them use votes once in a while.
+    std::map<std::pair<Node, Node>, std::int64_t> votes;
+    DistinctCount pages_sampled;
     std::uint64_t samples_exact = 0;  // that are in its profile
     std::uint64_t samples_weak = 0;   // … that count a quarter: the mapping only, or in a fault
     std::int32_t preferred_node = -1; // as the kernel has it, at last
@@ -159,10 +164,14 @@ public:
     PageBudget page_budget;
     std::vector<MarkRecord> marks;
     std::map<std::pair<Node, std::string>, CounterRecord> counters; // by node, kNoNode for the host
-    std::map<Pid, std::string> cgroups;
-    std::optional<std::string> window_end; // the trace ends there in order, and why
-    std::uint64_t window_ns = 0;           // how long after the recording's begin the trace begins
+    std::map<Pid, Process> processes;                               // cgroup and cpuset, the last known
+    std::optional<std::string> window_end;                          // the trace ends there in order, and why
+    std::uint64_t window_ns = 0; // how long after the recording's begin the trace begins
     std::uint64_t duration_ns = 0;
+
+    // Where the process' data was, by its surveys, or by those of the process that forked it; none for
+    // neither.
+    const WeightLog* prior_of(Pid pid) const;
 
     // CLOCK_MONOTONIC when the trace began; all other times count from there.
     std::uint64_t begin_ns() const { return begin_ns_; }
@@ -172,6 +181,9 @@ public:
 
 private:
     struct Live { // what is known of a thread right now
+        // Of a process that was forked: what it touches first are copies of its parent's pages, and what else
+        // it uses was there before. So many more are no evidence of where its memory is.
+        std::uint64_t copies_left = 0;
         std::optional<Cpu> cpu;
         std::uint64_t runtime_ns = 0;
         std::uint64_t look_ns = 0;  // when that was
@@ -183,6 +195,7 @@ private:
 
     void on(const Event& event, const TraceBegin& fields);
     void on(const Event& event, const TaskNew& fields);
+    void inherit(std::uint32_t child, std::uint32_t parent_tid);
     void on(const Event& event, const TaskSeen& fields);
     void on(const Event& event, const TaskExec& fields);
     void on(const Event& event, const TaskRename& fields);
@@ -208,6 +221,7 @@ private:
     void on(const Event& event, const Lost& fields);
     void on(const Event& event, const Damage& fields);
 
+    static constexpr std::uint64_t kMostCopied = 256; // pages
     static constexpr std::size_t kMostSampledPages = 1u << 16;
 
     // A page that samples found a thread using, and which samples those are.
@@ -215,6 +229,8 @@ private:
         Node node = kNoNode;
         std::uint64_t since_ns = 0; // when it came there; 0: before the trace
         std::vector<std::pair<std::uint32_t, std::uint32_t>> samples; // track, sample
+        std::uint64_t voted_line = 0; // the last of its lines that voted in ThreadTrack::votes, and when
+        std::uint64_t voted_ns = 0;
     };
 
     void learn_topology(const Event& event);
@@ -222,12 +238,12 @@ private:
     std::uint32_t start_track(const Event& event, std::optional<Cpu> cpu, std::uint64_t runtime_ns);
     std::uint32_t track_of(const Event& event);
     std::optional<std::uint32_t> known_track(const Event& event) const;
+    std::optional<std::uint32_t> sampled_track(const Event& event) const;
     void look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns);
     std::uint8_t shift_of(std::uint32_t kind) const;
     // Of a CPU, as the topology has it by now.
     struct Place {
         Node node = kNoNode;
-        Node memory = kNoNode; // local_memory_node()
         std::int32_t llc = -1;
         bool is_known = false;
     };
@@ -240,12 +256,15 @@ private:
                      bool by_page_move);
     std::vector<std::uint64_t> sampled_among(Pid pid, std::uint64_t address, std::uint64_t pages) const;
     void forget_samples(Pid pid, std::uint64_t address, std::uint64_t pages);
-    void move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns);
+    Node move_samples(Pid pid, std::uint64_t address, Node to, std::uint64_t time_ns);
+    void take_samples_along(Pid pid, std::uint64_t address, std::uint64_t pages, Node to,
+                            std::uint64_t time_ns, std::uint8_t reason);
     void forget_past_samples(SampledPage& page) const;
 
     std::vector<ThreadTrack> tracks_;
     std::vector<Live> live_;    // beside tracks_
     ThreadTable current_;       // living threads; exited ones until they are released
+    ThreadTable ended_;         // the last one of each id that was released: its samples may come late
     std::vector<Place> places_; // by CPU, as far as asked for
     std::map<Pid, PageMap> pages_;
     struct Samples {
@@ -256,7 +275,8 @@ private:
     void forget_past_pages(Samples& samples) const;
     std::map<Pid, Samples> sampled_;
     std::uint64_t sample_moves_left_ = 1u << 22;
-    std::set<Pid> surveyed_again_; // processes with more than one survey
+    std::map<Pid, WeightLog> inherited_weights_; // its parent's data at the fork
+    std::set<Pid> surveyed_again_;               // processes with more than one survey
     UserSets users_;
     std::map<std::uint32_t, std::uint32_t> shifts_; // by kind: log2 of the present one_in
     Overhead overhead_before_;                      // what had been spent before the window

@@ -46,13 +46,20 @@ std::size_t Topology::nodes_with_memory() const {
         nodes.begin(), nodes.end(), [](const auto& entry) { return entry.second.memory_bytes > 0; }));
 }
 
+bool Topology::is_one_node() const {
+    const auto first =
+        std::ranges::find_if(nodes, [](const auto& entry) { return entry.second.memory_bytes > 0; });
+    if (first == nodes.end() || nodes_with_memory() > 1) return false;
+    return std::ranges::all_of(cpus, [&](const auto& entry) { return entry.second.node == first->first; });
+}
+
 // A trace may name any node; no kernel has more (MAX_NUMNODES).
 void Topology::apply(const Event& event) {
     const auto is_node = [](std::int32_t id) { return id >= 0 && id < kMostNodes; };
     if (const auto* node = std::get_if<numadrift::TopologyNode>(&event.payload)) {
         if (is_node(node->node)) nodes[Node{node->node}].memory_bytes = node->memory_bytes;
     } else if (const auto* cpu = std::get_if<numadrift::TopologyCpu>(&event.payload))
-        cpus[Cpu{cpu->cpu}] = {is_node(cpu->node) ? Node{cpu->node} : kNoNode, cpu->llc};
+        cpus[Cpu{cpu->cpu}] = {is_node(cpu->node) ? Node{cpu->node} : kNoNode, cpu->llc, cpu->offline != 0};
     else if (const auto* pair = std::get_if<numadrift::NodeDistance>(&event.payload)) {
         if (is_node(pair->from_node) && is_node(pair->to_node))
             nodes[Node{pair->from_node}].distances[Node{pair->to_node}] = pair->distance;
@@ -65,7 +72,8 @@ std::vector<Payload> Topology::to_events() const {
     for (const auto& [node, info] : nodes)
         for (const auto& [to, far] : info.distances)
             events.emplace_back(NodeDistance{raw(node), raw(to), far});
-    for (const auto& [cpu, info] : cpus) events.emplace_back(TopologyCpu{raw(cpu), raw(info.node), info.llc});
+    for (const auto& [cpu, info] : cpus)
+        events.emplace_back(TopologyCpu{raw(cpu), raw(info.node), info.llc, info.is_offline});
     return events;
 }
 

@@ -16,7 +16,8 @@ struct Topology {
     };
     struct CpuInfo {
         Node node = kNoNode;
-        std::int32_t llc = -1; // CPUs with the same number share a last-level cache; -1: unknown
+        std::int32_t llc = -1;   // CPUs with the same number share a last-level cache; -1: unknown
+        bool is_offline = false; // when the recorder attached
     };
 
     static constexpr std::int32_t kMostNodes = 1024;
@@ -27,8 +28,9 @@ struct Topology {
     // The node a CPU belongs to; kNoNode where it is not known.
     Node node_of(Cpu cpu) const;
 
-    // The node whose memory is local to a CPU: its own or, where that has none, the nearest one
-    // that has. kNoNode where the CPU is not known.
+    // Where the kernel places what a CPU allocates (local_memory_node()): its own node or, where that has no
+    // memory, the nearest one that has. It is as near as memory can be, but it is not local: the distance
+    // says so. kNoNode where the CPU is not known.
     Node local_memory_node(Cpu cpu) const;
 
     // Firmware distance; 10 to itself, 20 where nothing is known.
@@ -36,6 +38,9 @@ struct Topology {
 
     std::vector<Cpu> cpus_of(Node node) const;
     std::size_t nodes_with_memory() const;
+
+    // All CPUs and all memory are on one node: nothing is remote. False where the memory is not known.
+    bool is_one_node() const;
 
     // Takes topology events, ignores all others.
     void apply(const Event& event);

@@ -6,6 +6,7 @@
 
 #include "timeline/ids.h"
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -19,7 +20,9 @@ enum class Evidence {
     kernel,  // task_struct::numa_faults, pages that fade
     process, // residency of the whole process, pages
 };
-inline constexpr std::size_t kEvidences = 4;
+inline constexpr std::array kAllEvidence = {Evidence::pages, Evidence::sampled, Evidence::kernel,
+                                            Evidence::process};
+inline constexpr std::size_t kEvidences = kAllEvidence.size();
 
 struct WeightStep {
     std::uint64_t time_ns = 0;

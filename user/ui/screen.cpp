@@ -199,7 +199,7 @@ void add_nodes(const TopModel& model, const View& view, std::vector<Line>& lines
 std::string state_in_words(const TopModel& model, bool is_narrow) {
     const Report& report = model.report();
     if (model.seconds() <= 0) return "Waiting for the first events …";
-    if (report.topology.nodes_with_memory() == 1)
+    if (report.topology.is_one_node())
         return "This machine has one NUMA node: no thread can be away from its memory.";
     std::size_t away = 0;
     std::size_t unknown = 0;

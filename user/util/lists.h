@@ -1,6 +1,7 @@
 // Lists of numbers as the kernel writes them: "0-3,8".
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>
@@ -17,6 +18,11 @@ template <class Number> bool parse_number(std::string_view text, Number& value) 
 
 // "0-3,8" as numbers; empty for nonsense. Bounded: hostile input makes at most 65,536.
 std::vector<std::uint32_t> parse_list(std::string_view list);
+
+// Is the number in a list of what is allowed? One that is empty or not known allows all.
+inline bool allows(const std::vector<std::uint32_t>& list, std::uint32_t number) {
+    return list.empty() || std::ranges::find(list, number) != list.end();
+}
 
 // Numbers in ascending order as "0-3,8".
 std::string list_text(const std::vector<std::uint32_t>& numbers);

@@ -1,5 +1,6 @@
 #include "util/text.h"
 
+#include <algorithm>
 #include <array>
 #include <fmt/core.h>
 
@@ -82,6 +83,24 @@ std::string share_text(double share) {
     const double percent = share * 100;
     const bool near_an_end = (percent > 0 && percent < 1) || (percent > 99 && percent < 100);
     return fmt::format("{:.{}f} %", percent, near_an_end ? 1 : 0);
+}
+
+std::string shell_quoted(std::string_view text) {
+    std::string quoted;
+    for (const char letter : text) {
+        if (letter == '\'') quoted += "'\\'";
+        quoted += letter;
+    }
+    return quoted;
+}
+
+std::string shell_word(const std::string& text) {
+    const bool is_plain = !text.empty() && std::ranges::all_of(text, [](char letter) {
+        return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+               (letter >= '0' && letter <= '9') ||
+               std::string_view("_./+:,=-").find(letter) != std::string_view::npos;
+    });
+    return is_plain && text.front() != '-' ? text : fmt::format("'{}'", shell_quoted(text));
 }
 
 } // namespace numadrift

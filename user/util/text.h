@@ -10,6 +10,12 @@ namespace numadrift {
 // A name as one line of harmless text: control characters, escapes and invalid UTF-8 as \xNN.
 std::string printable(std::string_view name);
 
+// Text in single quotes of a shell, without these.
+std::string shell_quoted(std::string_view text);
+
+// One word of a shell that means this text, quoted where that is needed.
+std::string shell_word(const std::string& text);
+
 // "950 us", "12.3 ms", "4.21 s", "3 min 20 s", "5 h 2 min": three figures are enough for people.
 std::string duration_text(double ns);
 

@@ -63,7 +63,8 @@ int main(int argc, char** argv) {
     migrate->add_option("PID", pid)->required();
     migrate->add_option("TO", to_node)->required();
     for (auto* verb : {make, run, migrate}) {
-        verb->add_option("--nodes", machine.nodes);
+        verb->add_option("--nodes", machine.nodes)
+            ->check(CLI::Range(2, 64)); // with one there is nowhere to go
         verb->add_option("--cpus", machine.cpus);
     }
     CLI11_PARSE(app, argc, argv);

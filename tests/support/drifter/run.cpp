@@ -1,3 +1,4 @@
+#include "access.h"
 #include "memory.h"
 #include "truth.h"
 
@@ -9,19 +10,20 @@
 #include <ctime>
 #include <fstream>
 #include <memory>
+#include <mutex>
 #include <sched.h>
 #include <stdexcept>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
 namespace drifter {
 namespace {
 
-constexpr std::size_t kPage = 4096;
 constexpr std::uint64_t kLogNs = 20'000'000;
 constexpr std::uint64_t kMemoryNs = 50'000'000;
 constexpr std::uint64_t kSleeperMemoryNs = 1'000'000'000;
@@ -61,6 +63,7 @@ struct Running {
     WorkerTruth truth;
     char* memory = nullptr;
     std::size_t bytes = 0;
+    std::atomic<int> part{-1};    // that it uses; -1: all
     std::uint64_t sampled_ns = 0; // when its memory was looked at
     bool begun = false;
     std::atomic<bool> ends{false};
@@ -72,19 +75,50 @@ struct Running {
 
 std::atomic<bool> g_go{false};
 std::atomic<bool> g_stop{false};
-
-// Every cache line: looking at the clock must not be what it mostly does, it is slow in a guest.
-void use(char* memory, std::size_t begin, std::size_t end) {
-    constexpr std::size_t kLine = 64;
-    for (int round = 0; round < 12; ++round)
-        for (std::size_t at = begin; at < end; at += kLine) {
-            volatile char* byte = memory + at;
-            *byte = static_cast<char>(*byte + 1);
-        }
-}
+Hot g_hot;
+std::once_flag g_hot_placed;
 
 void spin() {
     for (int i = 0; i < 2000; ++i) asm volatile("" ::: "memory");
+}
+
+struct Bytes {
+    char* begin = nullptr;
+    char* end = nullptr;
+};
+
+// What it uses now.
+Bytes used_by(const Running& self) {
+    const int used = self.part;
+    if (used < 0) return {self.memory, self.memory + self.bytes};
+    char* begin = self.memory;
+    const auto& parts = self.truth.worker.parts;
+    for (int part = 0; part < used; ++part)
+        begin += static_cast<std::size_t>(parts[static_cast<std::size_t>(part)].kib) * 1024;
+    return {begin, begin + static_cast<std::size_t>(parts[static_cast<std::size_t>(used)].kib) * 1024};
+}
+
+void look(Running& worker, const Machine& machine) {
+    worker.sampled_ns = now_ns();
+    const Bytes used = used_by(worker);
+    const auto bytes = static_cast<std::size_t>(used.end - used.begin);
+    worker.truth.memory.push_back(sample_memory(used.begin, bytes, machine.nodes));
+}
+
+// One request, by a thread or a process of its own.
+void serve(const Worker& worker, const Bytes& used, Access& access) {
+    const auto request = [&] {
+        ::prctl(PR_SET_NAME, request_name(worker).c_str());
+        const std::uint64_t ns = static_cast<std::uint64_t>(worker.request_ms) * 1'000'000;
+        while (now_ns(CLOCK_THREAD_CPUTIME_ID) < ns) access.use(used.begin, used.end);
+    };
+    if (!worker.forks) return std::thread(request).join();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        request();
+        ::_exit(0);
+    }
+    if (child < 0 || ::waitpid(child, nullptr, 0) != child) throw std::runtime_error("fork failed");
 }
 
 void work(Running& self, const Machine& machine) {
@@ -92,6 +126,11 @@ void work(Running& self, const Machine& machine) {
     ::prctl(PR_SET_NAME, worker.name.c_str());
     const std::size_t bytes = self.bytes;
     self.truth.cpu.reserve(4096);
+    Access access(worker.access, g_hot);
+    std::call_once(g_hot_placed, [&] {
+        pin(0, worker.hot_cpu, machine.cpus);
+        ++g_hot.counter;
+    });
     const bool places = worker.shares_with < 0 && worker.placed_by == "self";
     if (places && worker.memory_before) place_memory(worker, self.memory, machine);
     pin(0, worker.cpu, machine.cpus);
@@ -109,13 +148,13 @@ void work(Running& self, const Machine& machine) {
     std::uint64_t looked_cpu_ns = go_cpu_ns;
     std::uint64_t logged_ns = 0;
     int cpu = worker.cpu;
-    std::size_t at = 0;
     while (!g_stop && !self.ends) {
         if (worker.sleep_us > 0) ::usleep(static_cast<useconds_t>(worker.sleep_us));
-        const std::size_t step = 16 * kPage;
-        if (worker.keeps_touching) use(self.memory, at, std::min(at + step, bytes));
+        const Bytes used = used_by(self);
+        if (worker.request_ms > 0) serve(worker, used, access);
+        else if (worker.keeps_touching) access.use(used.begin, used.end);
         else spin();
-        at = at + step < bytes ? at + step : 0;
+        access.wait(g_stop);
         const std::uint64_t asked_ns = now_ns(); // a move may come between any two of these lines
         const std::uint64_t asked_cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
         const int here = ::sched_getcpu();
@@ -148,7 +187,7 @@ public:
 
     Conductor(Workers& workers, const Scenario& scenario, const Machine& machine)
         : workers_(workers), scenario_(scenario), machine_(machine), next_move_(workers.size()),
-          next_memory_move_(workers.size()) {}
+          next_memory_move_(workers.size()), next_use_(workers.size()) {}
 
     void conduct() {
         for (auto& worker : workers_)
@@ -158,6 +197,7 @@ public:
             const auto elapsed_ms = static_cast<int>((now_ns() - begin_ns) / 1'000'000);
             if (elapsed_ms >= scenario_.run_ms) break;
             for (std::size_t i = 0; i < workers_.size(); ++i) attend(i, elapsed_ms);
+            ++g_hot.round;
             ::usleep(2000);
         }
         for (auto& worker : workers_)
@@ -179,13 +219,16 @@ private:
         if (next_memory_move_[i] < plan.memory_moves.size() &&
             elapsed_ms >= plan.memory_moves[next_memory_move_[i]].at_ms)
             move_memory_of(worker, plan.memory_moves[next_memory_move_[i]++]);
+        if (next_use_[i] < plan.uses.size() && elapsed_ms >= plan.uses[next_use_[i]].at_ms)
+            turn(worker, plan.uses[next_use_[i]++]);
         look_at_memory(worker, plan.sleep_us > 0 ? kSleeperMemoryNs : kMemoryNs);
     }
 
     void move_memory_of(Running& worker, const MemoryMove& move) {
         for (auto& each : workers_) look_at_memory(*each, 0);
         const std::uint64_t begin_ns = now_ns();
-        move_memory(move, worker.memory, worker.bytes, machine_);
+        move_memory(move, worker.memory,
+                    move.kib > 0 ? static_cast<std::size_t>(move.kib) * 1024 : worker.bytes, machine_);
         const Order order{begin_ns, now_ns(), move.cpu};
         for (auto& each : workers_) {
             if (each->memory == worker.memory || move.how == "migrate_pages" || move.how == "cpuset")
@@ -194,11 +237,18 @@ private:
         }
     }
 
+    // What it uses moves, as it were.
+    void turn(Running& worker, const Use& use) {
+        look_at_memory(worker, 0);
+        const std::uint64_t begin_ns = now_ns();
+        worker.part = use.part;
+        const auto& part = worker.truth.worker.parts[static_cast<std::size_t>(use.part)];
+        worker.truth.memory_orders.push_back({begin_ns, now_ns(), part.cpu});
+        look_at_memory(worker, 0);
+    }
+
     void look_at_memory(Running& worker, std::uint64_t period_ns) {
-        const std::uint64_t time_ns = now_ns();
-        if (time_ns - worker.sampled_ns < period_ns) return;
-        worker.sampled_ns = time_ns;
-        worker.truth.memory.push_back(sample_memory(worker.memory, worker.bytes, machine_.nodes));
+        if (now_ns() - worker.sampled_ns >= period_ns) look(worker, machine_);
     }
 
     Workers& workers_;
@@ -206,6 +256,7 @@ private:
     const Machine& machine_;
     std::vector<std::size_t> next_move_;
     std::vector<std::size_t> next_memory_move_;
+    std::vector<std::size_t> next_use_;
 };
 
 // Gets the worker its memory and, unless it is to be born later, starts it.
@@ -263,8 +314,10 @@ Truth run_scenario(const Scenario& scenario, const Machine& machine) {
     g_go.notify_all();
     Conductor(workers, scenario, machine).conduct();
     g_stop = true;
+    ++g_hot.round;
     for (auto& worker : workers) {
         if (worker->thread.joinable()) worker->thread.join();
+        if (worker->begun) look(*worker, machine); // in an emulator its last round may have taken seconds
         worker->truth.tid = worker->tid;
         truth.workers.push_back(worker->truth);
     }

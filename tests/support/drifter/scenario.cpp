@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
-#include <map>
 #include <numeric>
 #include <random>
+#include <utility>
 
 namespace drifter {
 namespace {
@@ -185,6 +184,84 @@ void add_many(Scenario& scenario, const Machine& machine, Dice& dice) {
     }
 }
 
+// Threads at home or moved off it, that use their memory in one of the ways of access.h. What they have in
+// common lies on one node and is no reason to be elsewhere.
+void add_access(const std::string& access, Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    const int hot_cpu = dice.between(0, machine.cpus - 1);
+    for (int i = 0; i < std::min(machine.cpus, 3); ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        worker.access = access;
+        worker.hot_cpu = hot_cpu;
+        // A table whose first pages lie elsewhere: it was grown, or another thread wrote its header.
+        if (access == "base")
+            worker.parts = {{cpu_on_another_node(worker.cpu, machine, dice), 256},
+                            {worker.cpu, worker.memory_kib - 256}};
+        if (i == 0 || dice.chance(30)) add_moves(worker, machine, dice);
+        scenario.workers.push_back(worker);
+    }
+}
+
+// They turn from memory of their node to memory of another: the one goes there, too, the other stays.
+void add_turn(bool follows, Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < 2; ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        const int there = cpu_on_another_node(worker.cpu, machine, dice);
+        worker.parts = {{worker.cpu, worker.memory_kib / 2}, {there, worker.memory_kib / 2}};
+        const int at_ms = dice.between(2300, 2700);
+        worker.uses = {{0, 0}, {at_ms, 1}};
+        if (follows) worker.moves = {{at_ms, there}};
+        scenario.workers.push_back(worker);
+    }
+}
+
+void add_half(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < 2; ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        if (i == 0)
+            worker.memory_moves = {{dice.between(600, 900), dice.chance(50) ? "move_pages" : "mbind",
+                                    cpu_on_another_node(worker.cpu, machine, dice), worker.memory_kib / 2}};
+        scenario.workers.push_back(worker);
+    }
+}
+
+// Moved to the last node, which has no memory, and perhaps back; or born to run there.
+void add_memoryless(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const int per_node = machine.cpus / machine.nodes;
+    const int there = machine.cpus - per_node;
+    for (int i = 0; i < 3; ++i) {
+        const int home = dice.between(0, there - 1);
+        Worker worker = make_worker(i, home, dice);
+        const int at_ms = dice.between(700, 1200);
+        if (i == 0) worker.moves.push_back({at_ms, there});
+        if (i == 0 && dice.chance(50)) worker.moves.push_back({at_ms + dice.between(700, 1000), home});
+        if (i == 1) {
+            worker.cpu = there + 1;
+            worker.placed_by = "pool";
+            worker.parts = {{home, worker.memory_kib}};
+        }
+        scenario.workers.push_back(worker);
+    }
+}
+
+// The memory is where the worker is, which serves each request by a thread or a process; or it is elsewhere.
+void add_requests(bool forks, Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    const int away = dice.between(0, 1);
+    for (int i = 0; i < 2; ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        worker.name = i == 0 ? "serve-a" : "serve-b"; // numbers would make one group of their requests
+        worker.placed_by = "pool";
+        worker.access = "random";
+        worker.request_ms = 25;
+        worker.forks = forks;
+        if (i == away) worker.parts = {{cpu_on_another_node(worker.cpu, machine, dice), worker.memory_kib}};
+        scenario.workers.push_back(worker);
+    }
+}
+
 // One thread may go anywhere; its CPU and its node get crowded, so that the balancer moves it.
 void add_crowd(Scenario& scenario, const Machine& machine, Dice& dice) {
     const int per_node = machine.cpus / machine.nodes;
@@ -241,14 +318,37 @@ void add_demo(Scenario& scenario, const Machine& machine) {
     scenario.workers[2].moves = {{1000, per_node}, {2500, scenario.workers[2].cpu}};
 }
 
+using OldKind = std::pair<std::string, std::function<void(Scenario&, const Machine&, Dice&)>>;
+
+// Those of old memory, in the order in which seeds take them.
+std::vector<OldKind> old_kinds() {
+    using namespace std::placeholders;
+    const auto access = [](const char* how) { return std::bind(add_access, how, _1, _2, _3); };
+    return {{"churn", add_churn},
+            {"deserted", add_deserted},
+            {"huge", add_huge},
+            {"many", add_many},
+            {"pingpong", add_pingpong},
+            {"policy", add_policy},
+            {"pool", add_pool},
+            {"shared", add_shared},
+            {"split", add_split},
+            {"base", access("base")},
+            {"random", access("random")},
+            {"counter", access("counter")},
+            {"barrier", access("barrier")},
+            {"follow", std::bind(add_turn, true, _1, _2, _3)},
+            {"stay", std::bind(add_turn, false, _1, _2, _3)},
+            {"half", add_half},
+            {"threads", std::bind(add_requests, false, _1, _2, _3)},
+            {"forks", std::bind(add_requests, true, _1, _2, _3)}};
+}
+
 } // namespace
 
 Scenario make_scenario(std::uint64_t seed, const std::string& kind, const Machine& machine, bool old_memory) {
     Dice dice(seed * 7919 + static_cast<std::uint64_t>(machine.nodes) * 31 + (machine.balancing ? 1 : 0));
-    const std::map<std::string, std::function<void(Scenario&, const Machine&, Dice&)>> kOld = {
-        {"pool", add_pool},         {"shared", add_shared}, {"huge", add_huge},
-        {"policy", add_policy},     {"split", add_split},   {"deserted", add_deserted},
-        {"pingpong", add_pingpong}, {"churn", add_churn},   {"many", add_many}};
+    const auto kOld = old_kinds();
     Scenario scenario;
     scenario.seed = seed;
     scenario.kind = kind;
@@ -256,9 +356,7 @@ Scenario make_scenario(std::uint64_t seed, const std::string& kind, const Machin
         const int roll = dice.between(1, 100);
         scenario.kind = roll <= 45 ? "affinity" : roll <= 75 ? "cpuset" : machine.balancing ? "numa" : "load";
         // Every third is of the plain kinds; the others take turns.
-        if (old_memory && seed % 3 != 0)
-            scenario.kind =
-                std::next(kOld.begin(), static_cast<std::ptrdiff_t>((seed - seed / 3) % kOld.size()))->first;
+        if (old_memory && seed % 3 != 0) scenario.kind = kOld[(seed - seed / 3) % kOld.size()].first;
     }
     scenario.run_ms = old_memory ? 5600 : 2600;
     if (scenario.kind == "demo") {
@@ -268,7 +366,8 @@ Scenario make_scenario(std::uint64_t seed, const std::string& kind, const Machin
     else if (scenario.kind == "numa") {
         scenario.run_ms = 6000;
         add_displaced(scenario, machine, dice);
-    } else if (const auto maker = kOld.find(scenario.kind); maker != kOld.end())
+    } else if (scenario.kind == "memoryless") add_memoryless(scenario, machine, dice);
+    else if (const auto maker = std::ranges::find(kOld, scenario.kind, &OldKind::first); maker != kOld.end())
         maker->second(scenario, machine, dice);
     else add_moved_workers(scenario, scenario.kind, machine, dice);
     for (Worker& worker : scenario.workers) {

@@ -25,6 +25,13 @@ struct MemoryMove {
     int at_ms = 0;
     std::string how; // "move_pages", "mbind", "migrate_pages" (the process', by another process), "cpuset"
     int cpu = 0;
+    int kib = 0; // its first so many; 0: all
+};
+
+// From then on the thread uses that one of its parts; -1: all.
+struct Use {
+    int at_ms = 0;
+    int part = -1;
 };
 
 struct Worker {
@@ -38,13 +45,23 @@ struct Worker {
     int shares_with = -1;             // uses the memory of that worker
     bool memory_before = false;       // touched before the recorder attaches
     bool keeps_touching = true;       // else it only spins after the first touch
-    int start_ms = 0;                 // born then; 0: before the recorder attaches
-    int end_ms = 0;                   // ends then; 0: with the run
-    int sleep_us = 0;                 // between two steps
-    std::string by = "affinity";      // how it is moved: "affinity", "cpuset", "none" (others do)
+    std::string access = "lines";     // how it does that: see access.h
+    int hot_cpu = 0;                  // the hot page of all is first touched from there, by its first user
+    std::vector<Use> uses;            // none: all of its memory, always
+    int request_ms = 0; // a thread is born for each such piece of its work, and the worker waits for it
+    bool forks = false; // … a process instead
+    int start_ms = 0;   // born then; 0: before the recorder attaches
+    int end_ms = 0;     // ends then; 0: with the run
+    int sleep_us = 0;   // between two steps
+    std::string by = "affinity"; // how it is moved: "affinity", "cpuset", "none" (others do)
     std::vector<Move> moves;
     std::vector<MemoryMove> memory_moves;
 };
+
+// What requests are called that it serves.
+inline std::string request_name(const Worker& worker) {
+    return worker.name + "-req";
+}
 
 struct Scenario {
     std::uint64_t seed = 0;
@@ -55,10 +72,11 @@ struct Scenario {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Move, at_ms, cpu)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Part, cpu, kib)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MemoryMove, at_ms, how, cpu)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MemoryMove, at_ms, how, cpu, kib)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Use, at_ms, part)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Worker, name, cpu, memory_kib, parts, memory, placed_by, policy,
-                                   shares_with, memory_before, keeps_touching, start_ms, end_ms, sleep_us, by,
-                                   moves, memory_moves)
+                                   shares_with, memory_before, keeps_touching, access, hot_cpu, uses,
+                                   request_ms, forks, start_ms, end_ms, sleep_us, by, moves, memory_moves)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Scenario, seed, kind, run_ms, workers)
 
 struct Machine {
@@ -73,6 +91,11 @@ struct Machine {
 //   load, numa         the load balancer or NUMA balancing moves them
 //   demo               the story of scripts/demo
 //   pool, shared, huge, policy, split, deserted, pingpong, churn, many (old memory only)
+//   base, random, counter, barrier (old memory only): used in these ways
+//   follow, stay       they turn to memory of another node, with or without going there (old memory only)
+//   half               half of their memory is moved away (old memory only)
+//   memoryless         some run on the last node, which has no memory (old memory only)
+//   threads, forks     a thread or a process for each request (old memory only)
 Scenario make_scenario(std::uint64_t seed, const std::string& kind, const Machine& machine, bool old_memory);
 
 } // namespace drifter

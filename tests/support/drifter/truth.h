@@ -76,6 +76,10 @@ struct Score {
     int covered = 0;           // … by the stated interval
 };
 
+// What the report says of all requests of each worker together; truth: they run where the worker is pinned.
+void check_requests(const Truth& truth, const nlohmann::json& report, std::vector<std::string>& wrong,
+                    Score& score);
+
 // Holds a report (numadrift.report/1) against the truth. `kernel_log`: lines of tracefs with
 // sched_migrate_task, sched_move_numa and sched_swap_numa: what the kernel says without us. It
 // knows of stays that a worker spent in the kernel and never saw. Answers what is wrong, a line each; empty

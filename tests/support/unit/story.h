@@ -22,7 +22,8 @@ public:
         for (int n = 0; n < nodes; ++n) add(0, TopologyNode{n, 1u << 30});
         for (int n = 0; n < nodes; ++n)
             for (int m = 0; m < nodes; ++m) add(0, NodeDistance{n, m, n == m ? 10u : 21u});
-        for (int c = 0; c < 2 * nodes; ++c) add(0, TopologyCpu{static_cast<std::uint32_t>(c), c / 2, c / 2});
+        for (int c = 0; c < 2 * nodes; ++c)
+            add(0, TopologyCpu{static_cast<std::uint32_t>(c), c / 2, c / 2, 0});
         add(0, SourceState{"cpu_move", 1, "", ""});
         add(0, Target{"-p 100"});
     }
@@ -32,7 +33,12 @@ public:
         return *this;
     }
     Story& add(std::uint32_t tid, Payload payload) {
-        events.push_back({now_ns_, kPid, tid, std::move(payload)});
+        events.push_back({now_ns_, pid_, tid, std::move(payload)});
+        return *this;
+    }
+    // What follows is of that process.
+    Story& process(std::uint32_t pid) {
+        pid_ = pid;
         return *this;
     }
     Story& seen(std::uint32_t tid, std::uint32_t cpu, double ran_ms = 0) {
@@ -73,6 +79,7 @@ public:
 
 private:
     std::uint64_t now_ns_ = 0;
+    std::uint32_t pid_ = kPid;
 };
 
 inline const ThreadReport& thread(const Report& report, std::uint32_t tid) {

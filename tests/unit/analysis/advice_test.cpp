@@ -44,7 +44,7 @@ TEST_CASE("advice tells what remote CPU time it would have left") {
     CHECK(report.advice[0].command == "taskset -pc 0-1 7");
     CHECK(report.advice[0].left_remote_cpu_ns == 0u);
     // Had the memory been on node 1 all along, the first second had been remote.
-    CHECK(report.advice[1].command == "migratepages 100 0 1");
+    CHECK(report.advice[1].command == "numadrift move -p 100 --from 0 --to 1");
     const auto left = report.advice[1].left_remote_cpu_ns.value_or(0);
     CHECK(left > Story::ms(990));
     CHECK(left <= Story::ms(1000));
@@ -57,7 +57,7 @@ TEST_CASE("pages are not told to follow one thread where that would part more ot
     story.at(2000).runtime(8, 0, 2000).runtime(9, 1, 2000);
     const auto report = finish(story);
     CHECK(std::ranges::none_of(
-        report.advice, [](const Advice& advice) { return advice.command.starts_with("migratepages"); }));
+        report.advice, [](const Advice& advice) { return advice.command.starts_with("numadrift move"); }));
 }
 
 TEST_CASE("interleaved memory is half remote on two nodes") {
@@ -87,7 +87,21 @@ TEST_CASE("a deserted thread is told to get its memory back first") {
     const auto report = story.report();
     CHECK(thread(report, 7).verdict == Verdict::deserted);
     REQUIRE(!report.advice.empty());
-    CHECK(report.advice[0].command == "migratepages 100 1 0");
+    CHECK(report.advice[0].command == "numadrift move -p 100 --from 1 --to 0");
+}
+
+TEST_CASE("NUMA balancing is advised only where it can move the thread or its pages") {
+    const auto is_told = [](const Limits& limits) {
+        Story story = drifted();
+        story.at(1100).add(7, limits);
+        return std::ranges::any_of(finish(story).advice, [](const Advice& advice) {
+            return advice.command == "sysctl kernel.numa_balancing=1";
+        });
+    };
+    CHECK(is_told({"0-3", "0", 0, ""}));
+    CHECK(is_told({"2-3", "0-1", 0, ""}));
+    CHECK_FALSE(is_told({"2-3", "0", 0, ""}));    // it may not go home, its pages may not follow
+    CHECK_FALSE(is_told({"2-3", "0-1", 2, "0"})); // … for MPOL_BIND
 }
 
 TEST_CASE("uncorrected because balancing is off, and the affinity forbids home") {
@@ -124,4 +138,152 @@ TEST_CASE("uncorrected because NUMA balancing found no better CPU") {
     std::get<TraceBegin>(story.events[0].payload).numa_balancing = 1;
     story.at(1200).add(7, NumaDecision{ND_DECISION_stick, 2, -1, 0, 0});
     CHECK(has_reason(first_away(finish(story)), "found no better CPU (1 times"));
+}
+
+namespace {
+
+bool has_command(const Report& report, const std::string& begin) {
+    return std::ranges::any_of(report.advice,
+                               [&](const Advice& advice) { return advice.command.starts_with(begin); });
+}
+
+bool is_said(const Report& report, const std::string& words) {
+    return std::ranges::any_of(
+        report.advice, [&](const Advice& advice) { return advice.why.find(words) != std::string::npos; });
+}
+
+// Pages of process 100 on node 0, as a survey finds them.
+Story drifted_with(const std::string& mapping, std::uint64_t pages) {
+    Story story = drifted();
+    story.at(1500).add(0, Residency{mapping, "default", 0, pages, pages, pages});
+    return story;
+}
+
+} // namespace
+
+TEST_CASE("threads are sent only to CPUs that are online and in their cpuset") {
+    Story story = drifted();
+    story.at(1100).add(0, Process{"/pod", "1-3", "0-1"});
+    CHECK(finish(story).advice[0].command == "taskset -pc 1 7");
+    Story offline;
+    offline.add(0, TopologyCpu{0, 0, 0, 1});
+    offline.at(0).seen(7, 0);
+    offline.at(1).touch(7, 100, 1000, 0);
+    offline.at(1000).move(7, 0, 2, 1000, ND_CAUSE_hotplug);
+    CHECK(finish(offline).advice[0].command == "taskset -pc 1 7");
+    Story nowhere = drifted();
+    nowhere.at(1100).add(0, Process{"/pod", "2-3", "0-1"});
+    const auto report = finish(nowhere);
+    CHECK_FALSE(has_command(report, "taskset"));
+    CHECK(is_said(report, "no CPU of node 0 is online and in the cpuset"));
+}
+
+TEST_CASE("threads are not sent where there are too few CPUs for them") {
+    Story story;
+    for (std::uint32_t tid = 7; tid < 11; ++tid) {
+        story.at(0).seen(tid, 0);
+        story.at(1).touch(tid, tid * 10000, 1000, 0);
+    }
+    for (std::uint32_t tid = 7; tid < 11; ++tid) story.at(1000).move(tid, 0, 2, 900, ND_CAUSE_load_balance);
+    for (std::uint32_t tid = 7; tid < 11; ++tid) story.at(2000).runtime(tid, 2, 1800);
+    const auto report = story.end().report();
+    REQUIRE(report.drifted == 4);
+    CHECK_FALSE(has_command(report, "taskset"));
+    CHECK_FALSE(has_command(report, "for t in"));
+    CHECK(is_said(report, "they keep 3.6 CPUs busy"));
+    CHECK(has_command(report, "numadrift move -p 100 --from 0 --to 1"));
+}
+
+TEST_CASE("all threads alike are in one command, and only they") {
+    Story story;
+    for (std::uint32_t tid = 7; tid < 12; ++tid) {
+        story.at(0).seen(tid, tid < 11 ? 0 : 2);
+        story.at(1).touch(tid, tid * 10000, 1000, tid < 11 ? 0 : 1);
+    }
+    for (std::uint32_t tid = 7; tid < 11; ++tid) story.at(1000).move(tid, 0, 2, 200, ND_CAUSE_affinity);
+    for (std::uint32_t tid = 7; tid < 12; ++tid) story.at(2000).runtime(tid, 2, 400);
+    CHECK(story.end().report().advice[0].command == "for t in 7 8 9 10; do taskset -pc 0-1 $t; done");
+}
+
+TEST_CASE("memory is not moved to a node that has no room for it") {
+    Story story = drifted_with("anonymous", 96 * 256);
+    story.at(1600).add(0, Counter{1, "free_bytes", std::uint64_t{39} << 20});
+    const auto report = finish(story);
+    CHECK_FALSE(has_command(report, "numadrift move"));
+    CHECK(is_said(report, "node 1 has room for 7.0 MiB, the process has 96.0 MiB on node 0"));
+    Story roomy = drifted_with("anonymous", 96 * 256);
+    roomy.at(1600).add(0, Counter{1, "free_bytes", std::uint64_t{390} << 20});
+    CHECK(has_command(finish(roomy), "numadrift move"));
+}
+
+TEST_CASE("memory that others use too is not told to be moved") {
+    for (const char* mapping : {"shared", "huge", "file"}) {
+        Story story = drifted_with(mapping, 96 * 256);
+        const auto report = finish(story);
+        CHECK_FALSE(has_command(report, "numadrift move"));
+        CHECK(is_said(report, "shared, of files or in huge pages"));
+    }
+}
+
+TEST_CASE("the memory of one process is not told to go both ways") {
+    Story story = drifted();
+    story.at(0).seen(8, 2);
+    story.at(1).touch(8, 90000, 1000, 1);
+    story.at(1000).move(8, 2, 0, 1000, ND_CAUSE_affinity);
+    story.at(2000).runtime(8, 0, 2000);
+    const auto report = finish(story);
+    REQUIRE(report.drifted == 2);
+    CHECK_FALSE(has_command(report, "numadrift move"));
+    CHECK(has_command(report, "taskset -pc 0-1 7"));
+    CHECK(has_command(report, "taskset -pc 2-3 8"));
+}
+
+TEST_CASE("a thread that is thrown to and fro is told to be kept at home, wherever it is at the end") {
+    for (const int throws : {6, 7}) {
+        Story story;
+        story.at(0).seen(7, 0);
+        story.at(1).touch(7, 100, 1000, 0);
+        for (int i = 0; i < throws; ++i)
+            story.at(200 * (i + 1)).move(7, i % 2 == 0 ? 0 : 2, i % 2 == 0 ? 2 : 0, 200.0 * (i + 1));
+        const std::uint32_t last = throws % 2 == 0 ? 0 : 2;
+        const auto report = story.at(2000).runtime(7, last, 2000).end().report();
+        CHECK(thread(report, 7).verdict == (throws % 2 == 0 ? Verdict::returned : Verdict::drifted));
+        CHECK(report.advice[0].command == "taskset -pc 0-1 7");
+    }
+}
+
+TEST_CASE("a process that is larger than a node, and interleaved, is told neither to start on one nor to "
+          "interleave") {
+    const auto spread = [](const char* policy, std::uint64_t free_bytes) {
+        Story story;
+        story.at(0).seen(7, 0);
+        story.at(1).touch(7, 100, 1000, 0).touch(7, 5000, 1000, 1);
+        story.at(1500).add(0, Residency{"anonymous", policy, 0, 1000, 1000, 1000});
+        story.at(1500).add(0, Residency{"anonymous", policy, 1, 1000, 1000, 1000});
+        story.at(1600)
+            .add(0, Counter{0, "free_bytes", free_bytes})
+            .add(0, Counter{1, "free_bytes", free_bytes});
+        return story.at(2000).runtime(7, 0, 2000).end().report();
+    };
+    const auto full = spread("interleave 0-1", std::uint64_t{33} << 20);
+    CHECK(thread(full, 7).verdict == Verdict::spread);
+    CHECK_FALSE(has_command(full, "numactl"));
+    const auto roomy = spread("default", std::uint64_t{400} << 20);
+    CHECK(has_command(roomy, "numactl --cpunodebind=0 --localalloc"));
+    CHECK(has_command(roomy, "numactl --interleave=all"));
+    CHECK_FALSE(has_command(roomy, "numactl --cpunodebind=0 --membind"));
+}
+
+TEST_CASE("nothing is advised where the sources disagree, and that is said") {
+    Story story;
+    story.at(0).seen(7, 2);
+    for (std::uint64_t page = 0; page < 100; ++page)
+        story.at(1 + static_cast<double>(page))
+            .add(7, AccessSample{(5000 + page) * 4096, 0, ND_SAMPLE_exact});
+    story.at(150).touch(7, 90000, 1000, 1);
+    const auto report = story.at(2000).runtime(7, 2, 2000).end().report();
+    REQUIRE(thread(report, 7).verdict == Verdict::misplaced);
+    REQUIRE(report.advice.size() == 1);
+    CHECK(report.advice[0].command.empty());
+    CHECK(report.advice[0].text == "Nothing is advised for 1 of the threads");
 }

@@ -295,6 +295,25 @@ TEST_CASE("khugepaged moves memory under its users, it does not take it") {
     CHECK(thread(report, 7).locality.profile.weight(Node{1}) == doctest::Approx(1.0));
     CHECK(thread(report, 7).faults.at(Node{0}) == 512);
     CHECK_FALSE(thread(report, 7).faults.contains(Node{1}));
+    REQUIRE(report.page_moves.size() == 1);
+    CHECK(report.page_moves[0].pages == 512);
+    CHECK(report.page_moves[0].reason == ND_REASON_collapse);
+    CHECK(report.page_moves[0].from == Node{0});
+    CHECK(report.page_moves[0].to == Node{1});
+}
+
+TEST_CASE("memory that was only sampled goes along when it is collapsed into a huge page elsewhere") {
+    Story story;
+    story.seen(7, 0);
+    for (std::uint64_t page = 512; page < 768; ++page)
+        story.at(static_cast<double>(page) / 100).add(7, AccessSample{page * 4096, 0, ND_SAMPLE_exact});
+    story.at(1000).add(0, FirstTouch{512 * 4096, 512, 1, ND_MEMORY_anonymous, 31});
+    const auto report = story.at(2000).runtime(7, 0, 2000).end().report();
+    CHECK(thread(report, 7).locality.home == Node{1});
+    CHECK(thread(report, 7).verdict == Verdict::deserted);
+    REQUIRE(report.page_moves.size() == 1);
+    CHECK(report.page_moves[0].pages == 256);
+    CHECK(report.page_moves[0].reason == ND_REASON_collapse);
 }
 
 TEST_CASE("CPU time that nobody saw is not put on a node") {

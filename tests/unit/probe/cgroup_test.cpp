@@ -45,6 +45,27 @@ TEST_CASE("a process' cgroup is that of version 2, or the deepest of version 1")
     CHECK(cgroup_of(tree.root(), Pid{4}).empty());
 }
 
+TEST_CASE("the cpuset of a process is the effective one, of the nearest cgroup that has one") {
+    Tree tree;
+    tree.file("/sys/fs/cgroup/cpuset.cpus.effective", "0-7\n");
+    tree.file("/sys/fs/cgroup/cpuset.mems.effective", "0-1\n");
+    tree.file("/sys/fs/cgroup/pod/cpuset.cpus.effective", "2-3\n");
+    tree.file("/sys/fs/cgroup/pod/cpuset.mems.effective", "1\n");
+    tree.file("/sys/fs/cgroup/cpuset/lxc/cpuset.effective_cpus", "4\n");
+    tree.file("/sys/fs/cgroup/cpuset/lxc/cpuset.effective_mems", "0\n");
+    tree.file("/proc/1/cgroup", "0::/pod/container\n");
+    tree.file("/proc/2/cgroup", "0::/\n");
+    tree.file("/proc/3/cgroup", "0::/pod\n5:cpuset,cpu:/lxc/a\n");
+    tree.file("/proc/4/cgroup", "0::/../pod\n");
+    CHECK(cpuset_of(tree.root(), Pid{1}).cpus == "2-3");
+    CHECK(cpuset_of(tree.root(), Pid{1}).mems == "1");
+    CHECK(cpuset_of(tree.root(), Pid{2}).cpus == "0-7");
+    CHECK(cpuset_of(tree.root(), Pid{3}).cpus == "4"); // a hierarchy of version 1 has the controller
+    CHECK(cpuset_of(tree.root(), Pid{3}).mems == "0");
+    CHECK(cpuset_of(tree.root(), Pid{4}).cpus.empty());
+    CHECK(cpuset_of(tree.root(), Pid{5}).cpus.empty());
+}
+
 TEST_CASE("processes of a cgroup are those below it, too") {
     Tree tree;
     tree.file("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n");

@@ -69,7 +69,7 @@ TEST_CASE("numbers in names tell threads of one kind apart") {
 
 TEST_CASE("groups sum up their threads") {
     Story story = hour(5000);
-    story.add(0, Process{"/system.slice/redis.service"});
+    story.add(0, Process{"/system.slice/redis.service", "", ""});
     const auto report = story.report();
     const auto groups = group_threads(report, GroupBy::name);
     REQUIRE(groups.size() == 2);

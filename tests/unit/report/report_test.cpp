@@ -137,7 +137,7 @@ TEST_CASE("an empty trace says that it says nothing") {
 TEST_CASE("a trace that names very many nodes is analysed, and told in bounds") {
     Story story;
     for (std::uint32_t cpu = 10; cpu < 6000; ++cpu)
-        story.add(0, TopologyCpu{cpu, static_cast<std::int32_t>(cpu), -1})
+        story.add(0, TopologyCpu{cpu, static_cast<std::int32_t>(cpu), -1, 0})
             .add(0, TopologyNode{static_cast<std::int32_t>(cpu), 1});
     story.seen(101, 0).at(1).touch(101, 1000, 1000, 0);
     for (std::uint32_t cpu = 10; cpu < 6000; ++cpu)

@@ -42,7 +42,7 @@ struct World {
             },
             [this] { return now_ns; }, [this] { return cpu_ns; });
     }
-    Sampler sampler() { return Sampler({tree.root(), {}}, query()); }
+    Sampler sampler() { return Sampler({tree.root(), {}, {}, {}, {}}, query()); }
 };
 
 // mov ecx, [rdi] at ip.
@@ -76,9 +76,68 @@ TEST_CASE("a sample becomes an event with the node of its page") {
     sampler.pass(events);
     REQUIRE(events.size() == 2);
     CHECK(events[0].tid == 7);
-    CHECK(std::get<AccessSample>(events[0].payload) ==
-          AccessSample{(kData + 0x2345) & ~std::uint64_t{4095}, 0, ND_SAMPLE_exact});
+    CHECK(std::get<AccessSample>(events[0].payload) == AccessSample{kData + 0x2340, 0, ND_SAMPLE_exact});
+    CHECK(events[0].time_ns == load_of(kData).time_ns); // of the sample, not of the answer
     CHECK(std::get<AccessSample>(events[1].payload).node == 1);
+}
+
+TEST_CASE("what was worked out in the interrupt needs no question") {
+    World world;
+    Sampler sampler = world.sampler();
+    std::vector<Event> events;
+    Answer answer{1'000'000'000, 100,     7,     kData + 0x2345, Access::Kind::exact,
+                  Where::user,   Node{1}, false, false};
+    sampler.take(answer, events);
+    answer.pid = 4711; // a child of some milliseconds, gone already
+    sampler.take(answer, events);
+    answer.is_code = true;
+    sampler.take(answer, events);
+    answer.is_code = false;
+    answer.node = kNoNode;
+    answer.pid = 100;
+    sampler.take(answer, events); // swapped out
+    // Nothing is said of an address where there is none, whatever the node.
+    sampler.take(Answer{1'000'000'000, 100, 7, 0, Access::Kind::opaque, Where::user, Node{0}, false, false},
+                 events);
+    sampler.take(Answer{1'000'000'000, 100, 7, 0, Access::Kind::own, Where::user, Node{0}, false, false},
+                 events);
+    CHECK(world.asked.empty());
+    REQUIRE(events.size() == 2);
+    CHECK(std::get<AccessSample>(events[0].payload) == AccessSample{kData + 0x2340, 1, ND_SAMPLE_exact});
+    CHECK(events[1].pid == 4711);
+    events.clear();
+    sampler.tell_counts(world.now_ns, events);
+    CHECK(std::get<Sampling>(events[0].payload) == Sampling{4, 0, 1, 1, 1, 0});
+    CHECK(std::get<Sampling>(events[1].payload) == Sampling{2, 0, 0, 1, 0, 0});
+}
+
+TEST_CASE("the kernel's end of a copy has a node without a mapping") {
+    World world;
+    Sampler sampler = world.sampler();
+    std::vector<Event> events;
+    sampler.take(
+        {1'000'000'000, 100, 7, 0xffff888000001000, Access::Kind::copy, Where::kernel, Node{1}, false, false},
+        events);
+    REQUIRE(events.size() == 1);
+    CHECK(std::get<AccessSample>(events[0].payload) == AccessSample{0xffff888000001000, 1, ND_SAMPLE_copy});
+}
+
+TEST_CASE("a sample of which only the base is known votes for a page of its mapping at random") {
+    World world;
+    Sampler sampler = world.sampler();
+    std::vector<Event> events;
+    for (int i = 0; i < 400; ++i)
+        sampler.take({1'000'000'000, 100, 7, kData, Access::Kind::base, Where::user, kNoNode, false, false},
+                     events);
+    for (int pass = 0; pass < 40; ++pass) {
+        world.now_ns += 20 * kMs;
+        sampler.pass(events);
+    }
+    REQUIRE(events.size() == 400);
+    const auto on_node_1 = std::ranges::count_if(
+        events, [](const Event& event) { return std::get<AccessSample>(event.payload).node == 1; });
+    CHECK(on_node_1 > 200 - 45); // half the mapping; 4.4 deviations
+    CHECK(on_node_1 < 200 + 45);
 }
 
 TEST_CASE("samples of one page are one question") {
@@ -272,4 +331,38 @@ TEST_CASE("mappings are cut where policies change") {
     CHECK(rows[0] == Residency{"anonymous", "bind 1", 0, 8, 8, 8});
     CHECK(rows[1].policy == "default");
     CHECK(rows[1].pages == 24);
+}
+
+TEST_CASE("of a mapping that is nearly all hole only what is populated is drawn from") {
+    constexpr std::uint64_t kBegin = 0x7e0000000000;
+    constexpr std::uint64_t kFirst = kBegin + (std::uint64_t{300} << 30);
+    constexpr std::uint64_t kSecond = kBegin + (std::uint64_t{700} << 30);
+    constexpr std::uint64_t kMiB = 1 << 20;
+    const auto populated = [&](const AddressRange& range) {
+        CHECK(range.begin == kBegin);
+        return std::vector<AddressRange>{{kFirst, kFirst + 64 * kMiB}, {kSecond, kSecond + 32 * kMiB}};
+    };
+    ResidencySurvey survey(Mappings::parse("7e0000000000-7f0000000000 rw-p 0 00:00 0 \n"), {}, 1, populated);
+    for (auto addresses = survey.next(256); !addresses.empty(); addresses = survey.next(256)) {
+        std::vector<Node> nodes;
+        for (const std::uint64_t address : addresses) {
+            const bool is_first = address >= kFirst && address < kFirst + 64 * kMiB;
+            CHECK((is_first || (address >= kSecond && address < kSecond + 32 * kMiB)));
+            nodes.push_back(is_first ? Node{0} : Node{1});
+        }
+        survey.absorb(nodes);
+    }
+    const auto rows = survey.result(96 * 256);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].pages == doctest::Approx(64 * 256).epsilon(0.05));
+    CHECK(rows[1].pages == doctest::Approx(32 * 256).epsilon(0.05));
+    CHECK(rows[0].low <= 64 * 256);
+    CHECK(rows[0].high >= 64 * 256);
+}
+
+TEST_CASE("a mapping that is all hole has no memory") {
+    ResidencySurvey survey(Mappings::parse("7e0000000000-7f0000000000 rw-p 0 00:00 0 \n"), {}, 1,
+                           [](const AddressRange&) { return std::vector<AddressRange>{}; });
+    CHECK(survey.next(256).empty());
+    CHECK(survey.result(0).empty());
 }

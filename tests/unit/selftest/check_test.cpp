@@ -59,19 +59,24 @@ Recording recorded(const Ways& ways = {}) {
     Story story;
     story.at(0).seen(7, 0).seen(8, 2);
     if (ways.has_c) story.seen(9, 3);
-    story.at(1000);
-    sample(story, 7, ways.node_of_a, ways.samples);
-    sample(story, 8, 1, ways.samples);
+    const auto sample_all = [&](double ms) {
+        story.at(ms);
+        sample(story, 7, ways.node_of_a, ways.samples);
+        sample(story, 8, 1, ways.samples);
+        if (ways.has_c) sample(story, 9, 1, ways.samples);
+    };
+    sample_all(1000);
     if (ways.has_c) {
-        sample(story, 9, 1, ways.samples);
         story.touch(9, 1'000'000, 256, ways.node_of_touches);
         story.touch(9, 500'000, 16, 0); // of the program's text
     }
     story.at(ways.move_ms);
     move(story, 7, 0, 2, 2001, ways);
     move(story, 8, 2, 0, 2001, ways);
+    sample_all(3000);
     story.at(4001);
     move(story, 8, 0, 2, 4001, ways);
+    sample_all(5000);
     story.at(6000).runtime(7, 2, ways.ran_ms).runtime(8, 2, 6000);
     if (ways.has_c) story.runtime(9, 3, 6000);
     story.end();
@@ -141,11 +146,11 @@ TEST_CASE("selftest: CPU time that is wrong fails") {
 }
 
 TEST_CASE("selftest: too few samples are told, not guessed from") {
-    const auto checks = check(recorded({.samples = 20}));
+    const auto checks = check(recorded({.samples = 6}));
     CHECK(is_wrong(checks, "worker-A", "memory"));
     const auto found = std::ranges::find(checks, "memory", &Check::what);
     REQUIRE(found != checks.end());
-    CHECK(found->measured == "not enough samples (20)");
+    CHECK(found->measured == "not enough samples (18)");
 }
 
 TEST_CASE("selftest: a move that was not seen, and events that were lost, fail") {

@@ -14,6 +14,13 @@ std::uint64_t ran_on(const ThreadTrack& track, Node node) {
     return sum;
 }
 
+std::map<Node, std::int64_t> pages_of(const ThreadTrack& track) {
+    std::map<Node, std::int64_t> pages;
+    for (const auto& step : track.weights.steps()) pages[step.node] += step.pages;
+    std::erase_if(pages, [](const auto& entry) { return entry.second == 0; });
+    return pages;
+}
+
 } // namespace
 
 TEST_CASE("run time belongs to the CPU that is left") {
@@ -142,6 +149,68 @@ TEST_CASE("exec leaves all memory behind") {
     CHECK(pages == 0);
 }
 
+TEST_CASE("what a fork touches first are copies, and no evidence of where its memory is") {
+    Story story;
+    story.seen(7, 0).at(1).process(200).add(200, TaskNew{2, 7, "child"});
+    story.touch(200, 0, 100, 1).touch(200, 200, 200, 1);
+    const auto copied = story.timeline();
+    CHECK(pages_of(copied.threads().at(1)).empty());
+    CHECK(copied.threads().at(1).touched_pages.at(Node{1}) == 300);
+    CHECK(copied.threads().at(1).evidence_touched == 0);
+    const auto used = story.touch(200, 1000, 50, 1).timeline();
+    CHECK(pages_of(used.threads().at(1)).at(Node{1}) == 50);
+    CHECK(used.threads().at(1).evidence_touched == 50);
+}
+
+TEST_CASE("copies that move on are no evidence either") {
+    Story story;
+    story.seen(7, 0).at(1).process(200).add(200, TaskNew{2, 7, "child"}).touch(200, 0, 10, 1);
+    const auto timeline = story.at(5).pages_move(0, 10, 1, 0).timeline();
+    CHECK(pages_of(timeline.threads().at(1)).empty());
+}
+
+TEST_CASE("a thread of the same process, or a new program, touches what is its own") {
+    const auto thread = Story().seen(100, 0).at(1).add(7, TaskNew{0, 100, "t"}).touch(7, 0, 10, 0).timeline();
+    CHECK(pages_of(thread.threads().at(1)).at(Node{0}) == 10);
+    Story story;
+    story.seen(7, 0).at(1).process(200).add(200, TaskNew{2, 7, "child"}).add(200, TaskExec{200, "ls"});
+    CHECK(pages_of(story.touch(200, 0, 10, 1).timeline().threads().at(1)).at(Node{1}) == 10);
+}
+
+TEST_CASE("a fork has its parent's memory where that was last found, until it is surveyed itself") {
+    const auto row = [](std::uint64_t pages, int node, const char* mapping = "anonymous") {
+        return Residency{mapping, "default", node, pages, pages, pages};
+    };
+    Story story;
+    story.seen(7, 0).at(1).add(0, row(600, 0)).add(0, row(400, 1)).add(0, row(50, 1, "text"));
+    story.at(2).process(200).add(200, TaskNew{2, 7, "child"});
+    const auto inherited = story.timeline();
+    const WeightLog* prior = inherited.prior_of(Pid{200});
+    REQUIRE(prior);
+    CHECK(prior->sum(Node{0}) == 600);
+    CHECK(prior->sum(Node{1}) == 400);
+    const auto surveyed = story.at(3).add(0, row(10, 1)).timeline();
+    CHECK(surveyed.prior_of(Pid{200})->sum(Node{0}) == 0);
+    CHECK(surveyed.prior_of(Pid{200})->sum(Node{1}) == 10);
+    CHECK(!surveyed.prior_of(Pid{300}));
+}
+
+TEST_CASE("a line that all threads of a kind use votes once in a while for all of them") {
+    Story story;
+    for (std::uint32_t tid = 1; tid <= 20; ++tid) story.seen(tid, 0);
+    for (std::uint32_t tid = 1; tid <= 20; ++tid)
+        story.at(tid)
+            .add(tid, AccessSample{4096, 1, ND_SAMPLE_exact})
+            .add(tid, AccessSample{4096 * (tid + 1), 0, ND_SAMPLE_exact});
+    story.at(2000).add(1, AccessSample{4096, 1, ND_SAMPLE_exact});
+    std::map<Node, std::int64_t> votes;
+    const auto timeline = story.timeline();
+    for (const ThreadTrack& track : timeline.threads())
+        for (const auto& [way, count] : track.votes) votes[way.second] += count / SampleLog::kExact;
+    CHECK(votes[Node{0}] == 20);
+    CHECK(votes[Node{1}] == 2);
+}
+
 TEST_CASE("a thread whose first event comes before the look at it still gets its name") {
     const auto timeline =
         Story().at(1).touch(7, 0, 1, 0).at(2).seen(7, 0, 30).at(10).runtime(7, 0, 37).timeline();
@@ -268,11 +337,11 @@ TEST_CASE("an idle thread that wakes did not run while it was idle") {
     CHECK(stretches[1].ran_ns == Story::ms(90));
 }
 
-TEST_CASE("a CPU on a node without memory is local to the nearest node that has some") {
+TEST_CASE("what a thread runs on a node without memory is told under that node") {
     Story story;
     story.add(0, TopologyNode{1, 0});
     const auto timeline = story.seen(7, 2).at(10).runtime(7, 2, 5).timeline();
-    CHECK(ran_on(timeline.threads().at(0), Node{0}) == Story::ms(5));
+    CHECK(ran_on(timeline.threads().at(0), Node{1}) == Story::ms(5));
 }
 
 TEST_CASE("a thread that a look saw before it was first woken is one thread") {

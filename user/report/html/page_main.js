@@ -30,7 +30,7 @@ class Page {
       : "Remote: " + durationText(summary.remote_cpu_ns) + " of " + durationText(summary.cpu_ns) + " CPU time; locality " + shareText(summary.locality);
     const began = new Date(trace.start_unix_ns / 1e6).toISOString().replace("T", " ").replace("Z", " UTC");
     this.by("about").textContent = [file, shown(trace.host), "kernel " + shown(trace.kernel), began, durationText(trace.duration_ns) + " recorded",
-      trace.complete ? "complete: nothing was lost" : "",
+      !trace.complete ? "" : trace.lost.access_sample ? "complete but for " + countText(trace.lost.access_sample) + " samples" : "complete: nothing was lost",
       overhead.share_of_one_cpu === null ? "" : "cost " + shareText(overhead.share_of_one_cpu) + " of one CPU"].filter((text) => text).join(" · ");
     const trouble = [];
     if (!trace.finished) trouble.push("INCOMPLETE: the recorder did not finish this trace; the end is missing.");

@@ -138,6 +138,7 @@ const std::vector<Hook>& hooks() {
         {"on_migrate_states", "fentry/migrate_page_states", "page_move", Path::extra, "the node pages came from"},
         {"on_migrate_start", "tp_btf/mm_migrate_pages_start", "page_move", Path::extra, "why pages moved"},
 
+        {"each_walk", "iter/task", "page_walk", Path::exact, "pages by the page tables"},
         {"on_sample", "perf_event", "access_sample", Path::exact, "data addresses of running threads"},
         {"each_numa_faults", "iter/task", "kernel_faults", Path::exact, "what NUMA balancing has counted"},
         {"each_policy", "iter/task_vma", "policy", Path::exact, "memory policies of mappings"},
@@ -184,9 +185,9 @@ Choice choose(const Excluded& excluded) {
     return choice;
 }
 
-Choice choose_policies(const Excluded& excluded) {
+Choice choose_looks(const Excluded& excluded) {
     Choice choice;
-    for (const char* source : {"runtime", "policy"}) // threads have policies too
+    for (const char* source : {"runtime", "policy", "page_walk"}) // threads have policies too
         choice.sources.push_back(choose_source(source, excluded, choice));
     return choice;
 }

@@ -53,6 +53,6 @@ struct Choice {
 Choice choose(const Excluded& excluded);
 
 // Only what tells the memory policies of mappings: for a look that records nothing.
-Choice choose_policies(const Excluded& excluded);
+Choice choose_looks(const Excluded& excluded);
 
 } // namespace numadrift::live

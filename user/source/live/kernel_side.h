@@ -2,16 +2,10 @@
 // files of source/live only.
 #pragma once
 
-#include <cstdint>
 #include <cstring>
 #include <string>
 
-// The fixed-width names the wire headers are written in.
-using u8 = std::uint8_t;
-using u16 = std::uint16_t;
-using u32 = std::uint32_t;
-using u64 = std::uint64_t;
-using s32 = std::int32_t;
+#include "util/kernel_words.h"
 
 #include "numadrift/settings.h"
 #include "numadrift/wire.h"

@@ -9,6 +9,7 @@
 #include "source/live/memory_watch.h"
 #include "source/live/open_runs.h"
 #include "source/live/own_cost.h"
+#include "source/live/own_event.h"
 #include "source/live/programs.h"
 #include "source/live/rings.h"
 #include "timeline/order.h"
@@ -60,6 +61,7 @@ public:
 
     void mark(Pid pid);
     bool mark_found();
+    Status see_events_flow();
     Status mark_targets();
     void announce();
 
@@ -72,7 +74,9 @@ public:
     }
     void wake_for(int fd) override { rings_->also_wake_for(fd); }
     bool targets_alive() const override { return alive_ || (options_.joins_later && !are_gone_); }
-    LiveProgress progress() const override { return {rings_->received(), lost_, known_.size()}; }
+    LiveProgress progress() const override {
+        return {rings_->received() - own_events_, lost_, known_.size()};
+    }
     const std::vector<SourceState>& sources() const override { return programs_->sources(); }
 
 private:
@@ -122,6 +126,7 @@ private:
     // Processes that ended, and when they are to be taken off the targets.
     std::deque<std::pair<std::uint64_t, std::uint32_t>> leaving_;
     std::vector<std::uint64_t> lost_by_kind_ = std::vector<std::uint64_t>(ND_KERNEL_KINDS);
+    std::uint64_t own_events_ = 0; // of the proof that they flow: emitted and received for nobody else
     std::uint64_t lost_ = 0;
     std::uint64_t lost_at_look_ = 0;
     std::vector<std::uint32_t> missing_; // threads that were not there at the last look
@@ -165,6 +170,13 @@ bool Live::mark_found() {
     return any;
 }
 
+Status Live::see_events_flow() {
+    const auto seen = live::see_own_event(*programs_, *rings_);
+    if (!seen) return seen.error();
+    own_events_ = *seen;
+    return Done{};
+}
+
 Status Live::mark_targets() {
     for (const Pid pid : options_.targets) mark(pid);
     // Those that were born of unmarked ones meanwhile; a child of a marked one is.
@@ -194,6 +206,7 @@ bool Live::take_note(Event& event) {
         known_[event.tid] = {born->comm, 0, born->cpu, event.time_ns, event.pid};
     else if (std::holds_alternative<TaskGone>(event.payload)) {
         known_.erase(event.tid);
+        if (known_.empty()) look_soon(); // the last one: the recording may be over
         if (event.tid == event.pid) {
             leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
             processes_.erase(event.pid);
@@ -219,8 +232,10 @@ void Live::look_at_task(const nd_task_row& row, bool first) {
 
 void Live::look_at_process(const nd_task_row& row) {
     if (row.ended != 0 || !processes_.insert(row.pid).second) return;
-    if (auto cgroup = probe::cgroup_of(options_.root, Pid{row.pid}); !cgroup.empty())
-        add(row.time_ns, Process{std::move(cgroup)}, row.pid);
+    auto cgroup = probe::cgroup_of(options_.root, Pid{row.pid});
+    if (cgroup.empty()) return;
+    auto cpuset = probe::cpuset_of(options_.root, Pid{row.pid});
+    add(row.time_ns, Process{std::move(cgroup), std::move(cpuset.cpus), std::move(cpuset.mems)}, row.pid);
 }
 
 // Events were lost, perhaps the news of somebody's end: who is known, and is not there at two looks, has
@@ -339,7 +354,8 @@ void Live::finish() {
     const auto counts = programs_->counts();
     for (std::uint32_t kind = 0; kind < counts.size(); ++kind)
         if (kind != ND_COUNT_SAMPLES) emitted += counts[kind].emitted;
-    add(now_ns, TraceEnd{emitted, rings_->received(), programs_->run_time().missed});
+    add(now_ns,
+        TraceEnd{emitted - own_events_, rings_->received() - own_events_, programs_->run_time().missed});
     finished_ = true;
 }
 
@@ -453,8 +469,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
     for (const auto& [cpu, info] : topology->cpus) program_options.cpus.push_back(raw(cpu));
     program_options.sample_hz = options.sample_hz ? *options.sample_hz : sample_hz(topology->cpus.size());
     program_options.node_ids = probe::possible_nodes(options.root);
-    for (const auto& range : probe::read_pfn_ranges(options.root))
-        program_options.pfn_ranges.push_back({range.first, range.last, raw(range.node), 0});
+    program_options.pfn_ranges = live::pfn_ranges(options.root);
     auto programs = live::Programs::attach(program_options);
     if (!programs) return programs.error();
 
@@ -467,6 +482,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
     auto live =
         std::make_unique<Live>(options, *std::move(topology), *std::move(programs), *std::move(rings));
     live->announce();
+    if (auto status = live->see_events_flow(); !status) return status.error();
     if (auto status = live->mark_targets(); !status) return status.error();
     return std::unique_ptr<LiveSource>(std::move(live));
 }

@@ -43,9 +43,9 @@ struct LiveProgress {
 
 class LiveSource : public Source {
 public:
-    // Programs are attached first, then targets are marked, then their threads are looked at: no
-    // event between is missed. Capabilities that are not needed any more are given up. Error: no such
-    // process, no privilege, no BTF, …
+    // Programs are attached first, an event of our own must come through, then targets are marked, then
+    // their threads are looked at: no event between is missed, and from now on events flow. Capabilities
+    // that are not needed any more are given up. Error: no such process, no privilege, no BTF, …
     static Result<std::unique_ptr<LiveSource>> attach(const LiveOptions& options);
 
     // Ends recording: the next calls of next() give what is left and then end. Idempotent.

@@ -1,6 +1,7 @@
 #include "source/live/memory_watch.h"
 
 #include "probe/limits.h"
+#include "source/live/look.h"
 #include "util/lists.h"
 #include "util/policy.h"
 
@@ -16,21 +17,11 @@ constexpr std::uint64_t kSurveyPeriodNs = 10'000'000'000;
 
 } // namespace
 
-std::vector<sampling::PolicyRange> policy_ranges(const Programs& programs, Pid pid) {
-    std::vector<sampling::PolicyRange> ranges;
-    if (const auto rows = programs.policies(pid))
-        for (const nd_vma_row& row : *rows) {
-            const std::string policy = policy_text(row.policy, list_text(bits_of(row.policy_nodes)));
-            ranges.push_back({row.begin, row.end, row.shared != 0 ? policy + " (object)" : policy});
-        }
-    return ranges;
-}
-
 MemoryWatch::MemoryWatch(Programs& programs, const std::string& root)
-    : programs_(programs), root_(root),
-      sampler_({root, [&programs](Pid pid) { return policy_ranges(programs, pid); }}),
+    : programs_(programs), root_(root), sampler_(sampler_options(programs, root)),
       ring_(SampleRing::open(programs.samples_fd(),
-                             [this](const sampling::RawSample& sample) { sampler_.take(sample); })) {}
+                             {[this](const sampling::RawSample& sample) { sampler_.take(sample); },
+                              [this](const sampling::Answer& answer) { sampler_.take(answer); }})) {}
 
 void MemoryWatch::pass(std::vector<Event>& events) {
     if (ring_) ring_->drain(kMostSamplesAPass);

@@ -57,8 +57,4 @@ private:
     std::size_t next_looked_at_ = 0; // of all threads, whose limits may have changed unseen
 };
 
-// The policies of a process' mappings in words, "(object)" where it is the shared memory object's;
-// empty where the kernel cannot tell them.
-std::vector<sampling::PolicyRange> policy_ranges(const Programs& programs, Pid pid);
-
 } // namespace numadrift::live

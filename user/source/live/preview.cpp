@@ -1,6 +1,5 @@
 #include "source/live/preview.h"
 
-#include "probe/topology.h"
 #include "source/live/programs.h"
 
 namespace numadrift::live {
@@ -9,8 +8,7 @@ Result<std::vector<SourceState>> preview_sources() {
     ProgramOptions options;
     options.sample_hz = 1; // on one CPU, for a moment
     options.cpus = {0};
-    for (const auto& range : probe::read_pfn_ranges({}))
-        options.pfn_ranges.push_back({range.first, range.last, raw(range.node), 0});
+    options.pfn_ranges = pfn_ranges({});
     const auto programs = Programs::attach(options);
     if (!programs) return programs.error();
     return (*programs)->sources();

@@ -1,5 +1,7 @@
 #include "source/live/programs.h"
 
+#include "probe/topology.h"
+
 #include <algorithm>
 #include <array>
 #include <bpf/bpf.h>
@@ -20,6 +22,7 @@ namespace numadrift::live {
 namespace {
 
 constexpr const char* kEachPolicy = "each_policy";
+constexpr const char* kEachWalk = "each_walk";
 
 // libbpf names the guilty program only in what it prints; warnings are kept here meanwhile.
 std::string& libbpf_words() {
@@ -63,13 +66,25 @@ bool has_task_storage(const KernelBtf& kernel) {
     return kernel.has_helper("BPF_FUNC_task_storage_get") && kernel.has_helper("BPF_FUNC_task_pt_regs");
 }
 
+// From 6.19 on task storage is allocated by kmalloc_nolock() (kernel/bpf/bpf_local_storage.c, mm/slub.c),
+// which always fails on processors without cmpxchg16b: emulated ones are. By trying, on ourselves.
+bool can_be_made(const bpf_map* task_states) {
+    const Fd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+    if (!self) return true; // nobody can say
+    const std::vector<char> fresh(bpf_map__value_size(task_states));
+    const int key = self.get();
+    if (bpf_map_update_elem(bpf_map__fd(task_states), &key, fresh.data(), BPF_ANY) != 0) return false;
+    bpf_map_delete_elem(bpf_map__fd(task_states), &key);
+    return true;
+}
+
 void fill_settings(nd_skeleton& skeleton, const KernelBtf& kernel, const ProgramOptions& options,
-                   const Choice& choice) {
+                   const Choice& choice, bool uses_task_storage) {
     nd_settings settings{};
     settings.nodes_shift = kernel.nodes_shift();
     settings.cpu_words = kernel.cpumask_words();
     settings.wake_bytes = options.wake_bytes;
-    settings.has_task_storage = has_task_storage(kernel);
+    settings.has_task_storage = uses_task_storage;
     settings.has_task_regs = kernel.has_helper("BPF_FUNC_task_pt_regs");
     settings.node_ids = options.node_ids;
     settings.knows_origin = std::ranges::any_of(choice.programs, tells_origin);
@@ -109,6 +124,13 @@ Error cannot_attach(const std::string& why, int error) {
 
 } // namespace
 
+std::vector<nd_pfn_range> pfn_ranges(const std::string& root) {
+    std::vector<nd_pfn_range> ranges;
+    for (const auto& range : probe::read_pfn_ranges(root))
+        ranges.push_back({range.first, range.last, raw(range.node), 0});
+    return ranges;
+}
+
 std::string why_no_fentry(const KernelBtf& kernel) {
     const auto function = kernel.function("mpol_misplaced");
     const auto other = function ? function : kernel.function("handle_mm_fault");
@@ -135,19 +157,21 @@ Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options
         options.tracepoints_only ? "left out: --hooks tracepoint" : why_no_fentry(*kernel);
     Excluded excluded = exclude_missing(*kernel, refused);
     if (options.pfn_ranges.empty() || options.pfn_ranges.size() > ND_MAX_PFN_RANGES)
-        excluded["on_put_back_pte"] = "sysfs does not tell which page frames are on which node";
+        for (const char* program : {"on_put_back_pte", kEachWalk})
+            excluded[program] = "sysfs does not tell which page frames are on which node";
     if (options.node_ids > ND_FAULT_NODES)
         excluded["each_numa_faults"] =
             fmt::format("there may be {} nodes, more than {}", options.node_ids, ND_FAULT_NODES);
     if (options.sample_hz == 0) excluded["on_sample"] = "left out: --sample-hz 0";
     // Each round loses one program at least, so this ends.
     for (;;) {
-        const Choice choice = options.policies_only ? choose_policies(excluded) : choose(excluded);
+        const Choice choice = options.looks_only ? choose_looks(excluded) : choose(excluded);
         if (!choice.core_missing.empty()) return cannot_attach(choice.core_missing, 0);
         std::unique_ptr<Programs> programs(new Programs);
         const auto offender = programs->try_choice(choice, *kernel, options);
         if (!offender) {
             programs->sources_ = choice.sources;
+            programs->start_walking();
             return programs;
         }
         const auto hook = std::find_if(hooks().begin(), hooks().end(), [&](const Hook& candidate) {
@@ -161,6 +185,19 @@ Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options
 
 std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, const KernelBtf& kernel,
                                                        const ProgramOptions& options) {
+    auto offender = load(choice, kernel, options, has_task_storage(kernel));
+    if (!offender && has_task_storage(kernel) && !can_be_made(skeleton_->maps.task_states))
+        offender = load(choice, kernel, options, false);
+    if (offender) return offender;
+    for (const Hook* hook : choice.programs) {
+        if (auto refused = attach_program(*hook, options)) return refused;
+        if (is_in_fault_path(*hook)) fault_path_.push_back(hook);
+    }
+    return std::nullopt;
+}
+
+std::optional<Programs::Offender> Programs::load(const Choice& choice, const KernelBtf& kernel,
+                                                 const ProgramOptions& options, bool uses_task_storage) {
     libbpf_words().clear();
     skeleton_.reset(nd_skeleton__open());
     if (!skeleton_)
@@ -170,9 +207,9 @@ std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, con
     bpf_object__for_each_program(program, skeleton_->obj) bpf_program__set_autoload(program, false);
     for (const Hook* hook : choice.programs)
         bpf_program__set_autoload(find_program(*skeleton_, hook->program), true);
-    fill_settings(*skeleton_, kernel, options, choice);
-    bpf_map__set_autocreate(
-        has_task_storage(kernel) ? skeleton_->maps.thread_states : skeleton_->maps.task_states, false);
+    fill_settings(*skeleton_, kernel, options, choice, uses_task_storage);
+    bpf_map__set_autocreate(uses_task_storage ? skeleton_->maps.thread_states : skeleton_->maps.task_states,
+                            false);
     bpf_map__set_max_entries(skeleton_->maps.samples, samples_bytes(options.cpus.size()));
 
     if (nd_skeleton__load(skeleton_.get()) != 0) {
@@ -183,19 +220,16 @@ std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, con
             fmt::format("the kernel refused {} ({})", guilty.empty() ? "a map" : guilty, errno_text(error)),
             error};
     }
-    for (const Hook* hook : choice.programs) {
-        if (auto offender = attach_program(*hook, options)) return offender;
-        if (is_in_fault_path(*hook)) fault_path_.push_back(hook);
-    }
     return std::nullopt;
 }
 
 std::optional<Programs::Offender> Programs::attach_program(const Hook& hook, const ProgramOptions& options) {
     if (std::string_view(hook.section) == "perf_event") return attach_clocks(hook, options);
-    if (std::string_view(hook.program) == kEachPolicy) { // attached for each question
-        has_policies_ = true;
-        return std::nullopt;
-    }
+    for (const std::string_view program : {kEachPolicy, kEachWalk})
+        if (program == hook.program) {
+            on_demand_.insert(program);
+            return std::nullopt;
+        }
     bpf_link* link = bpf_program__attach(find_program(*skeleton_, hook.program));
     if (!link) {
         const int error = errno;
@@ -244,6 +278,11 @@ void Programs::detach() {
     links_.clear();
 }
 
+bool Programs::is_attached(std::string_view program) const {
+    return std::ranges::any_of(
+        links_, [program](const Attached& attached) { return attached.hook->program == program; });
+}
+
 // In the order of the catalogue: what notes a fault comes before what relies on the note.
 Status Programs::switch_fault_path(bool on) {
     if (!on) {
@@ -290,7 +329,7 @@ std::string Programs::read_iterator(const std::string& program) const {
 // From 6.1 on an iterator can be told which task to visit; before, it visits all mappings of the host
 // and the program picks those of the process.
 std::optional<std::vector<nd_vma_row>> Programs::policies(Pid pid) const {
-    if (!has_policies_) return std::nullopt;
+    if (!on_demand_.contains(kEachPolicy)) return std::nullopt;
     skeleton_->data_policy->policy_pid = static_cast<int>(raw(pid));
     bpf_program* program = find_program(*skeleton_, kEachPolicy);
     bpf_iter_link_info which{};
@@ -305,6 +344,26 @@ std::optional<std::vector<nd_vma_row>> Programs::policies(Pid pid) const {
     auto rows = rows_of<nd_vma_row>(read_all(link));
     bpf_link__destroy(link);
     return rows;
+}
+
+// Off with a word if it does not prove itself: then pages are asked for in the old way.
+void Programs::start_walking() {
+    if (!on_demand_.contains(kEachWalk)) return;
+    const std::string why = walk_.start(find_program(*skeleton_, kEachWalk), skeleton_->data_walk->page_walk,
+                                        skeleton_->data_walk->walk_query);
+    if (why.empty()) return;
+    for (SourceState& source : sources_)
+        if (source.source == "page_walk") source = {"page_walk", 0, why, {}};
+}
+
+// A full table is emptied: the code that runs now is learned again at once.
+void Programs::learn(const nd_recipe_key& key, const nd_recipe& recipe) const {
+    const int fd = bpf_map__fd(skeleton_->maps.recipes);
+    if (bpf_map_update_elem(fd, &key, &recipe, BPF_ANY) == 0) return;
+    nd_recipe_key known{};
+    while (bpf_map_get_next_key(fd, nullptr, &known) == 0)
+        if (bpf_map_delete_elem(fd, &known) != 0) break;
+    bpf_map_update_elem(fd, &key, &recipe, BPF_ANY);
 }
 
 int Programs::samples_fd() const {

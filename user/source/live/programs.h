@@ -4,6 +4,7 @@
 
 #include "source/live/hooks.h"
 #include "source/live/kernel_side.h"
+#include "source/live/page_walk.h"
 #include "timeline/ids.h"
 #include "util/file.h"
 
@@ -12,7 +13,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace numadrift::live {
@@ -20,11 +23,11 @@ namespace numadrift::live {
 struct ProgramOptions {
     bool tracepoints_only = false; // leave fentry alone even where it could be had
     std::vector<nd_pfn_range> pfn_ranges;
-    std::vector<u32> cpus;      // whose clocks take samples
-    u32 sample_hz = 0;          // of each CPU; 0: no samples
-    u32 wake_bytes = 1u << 20;  // the reader is woken when so much is in a ring; a power of two
-    u32 node_ids = 1;           // nr_node_ids: highest possible node, plus 1
-    bool policies_only = false; // nothing but the look at mappings' policies
+    std::vector<u32> cpus;     // whose clocks take samples
+    u32 sample_hz = 0;         // of each CPU; 0: no samples
+    u32 wake_bytes = 1u << 20; // the reader is woken when so much is in a ring; a power of two
+    u32 node_ids = 1;          // nr_node_ids: highest possible node, plus 1
+    bool looks_only = false;   // only what is needed to look at processes (look.h)
 };
 
 class Programs {
@@ -34,6 +37,8 @@ public:
     ~Programs();
 
     const std::vector<SourceState>& sources() const { return sources_; }
+
+    bool is_attached(std::string_view program) const;
 
     // Table of targets, one byte a process id: shared memory with the kernel side.
     u8* targets() { return skeleton_->bss->targets; }
@@ -57,6 +62,12 @@ public:
 
     // The ring of raw samples, -1 where there is none.
     int samples_fd() const;
+
+    // Tells the sampling program how to work out the address for the code of this key.
+    void learn(const nd_recipe_key& key, const nd_recipe& recipe) const;
+
+    // Pages by page tables; off where the source page_walk is.
+    PageWalk& walk() { return walk_; }
 
     // Programs in the path of page faults can be switched: first touches and hint faults.
     static constexpr std::array kSwitched = {ND_EVENT_first_touch, ND_EVENT_hint_fault};
@@ -90,8 +101,11 @@ private:
     std::optional<Offender> try_choice(const Choice& choice, const KernelBtf& kernel,
                                        const ProgramOptions& options);
 
+    std::optional<Offender> load(const Choice& choice, const KernelBtf& kernel, const ProgramOptions& options,
+                                 bool uses_task_storage);
     std::optional<Offender> attach_program(const Hook& hook, const ProgramOptions& options);
     std::optional<Offender> attach_clocks(const Hook& hook, const ProgramOptions& options);
+    void start_walking();
     std::string read_iterator(const std::string& program) const;
     template <class Row> std::vector<Row> read_iterator(const std::string& program) const {
         return rows_of<Row>(read_iterator(program));
@@ -110,10 +124,14 @@ private:
     std::vector<Attached> links_;
     std::vector<const Hook*> fault_path_; // in the order they are to be attached
     std::map<std::string, bpf_link*> iterators_;
+    PageWalk walk_;
+    std::set<std::string_view> on_demand_; // loaded iterators that are attached for each question
     bool has_clocks_ = false;
-    bool has_policies_ = false;
     std::vector<SourceState> sources_;
 };
+
+// Which page frames are on which node, as the kernel side has it. `root` stands before /sys.
+std::vector<nd_pfn_range> pfn_ranges(const std::string& root);
 
 // Why this kernel refuses fentry programs; empty if it takes them. By trying, not by version.
 std::string why_no_fentry(const KernelBtf& kernel);

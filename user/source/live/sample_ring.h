@@ -2,7 +2,7 @@
 // them.
 #pragma once
 
-#include "sampling/decoder.h"
+#include "sampling/sampler.h"
 
 #include <functional>
 #include <memory>
@@ -13,20 +13,24 @@ namespace numadrift::live {
 
 class SampleRing {
 public:
-    using Sink = std::function<void(const sampling::RawSample&)>;
+    // Where records go: those the kernel side has worked out, and those with code it does not know.
+    struct Sinks {
+        std::function<void(const sampling::RawSample&)> raw;
+        std::function<void(const sampling::Answer&)> answered;
+    };
 
     // Reads the ring with this descriptor. Null where it cannot be read.
-    static std::unique_ptr<SampleRing> open(int fd, Sink sink);
+    static std::unique_ptr<SampleRing> open(int fd, Sinks sinks);
     ~SampleRing();
 
     // Hands over what has been submitted, at most `most` a call. True: there may be more.
     bool drain(std::size_t most);
 
 private:
-    explicit SampleRing(Sink sink) : sink_(std::move(sink)) {}
+    explicit SampleRing(Sinks sinks) : sinks_(std::move(sinks)) {}
     static int on_record(void* self, void* data, std::size_t bytes);
 
-    Sink sink_;
+    Sinks sinks_;
     ring_buffer* reader_ = nullptr;
     std::size_t room_ = 0;
 };

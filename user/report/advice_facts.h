@@ -1,0 +1,49 @@
+// What must hold before something is advised, as far as the recording knows it: where there is memory and
+// room, which CPUs may be used and how many are needed, what of a process' memory is its own.
+#pragma once
+
+#include "report/report.h"
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace numadrift {
+
+class AdviceFacts {
+public:
+    explicit AdviceFacts(const Report& report) : report_(report) {}
+
+    bool has_memory(Node node) const;
+
+    // CPUs of the node that are online and in the process' cpuset (not its affinity: that can be set); where
+    // no cpuset is known, all that are online.
+    std::vector<Cpu> cpus_for(Pid pid, Node node) const;
+
+    // CPUs kept busy: by these threads wherever they ran, and by all others of the targets on the node.
+    double cpus_used_by(std::span<const ThreadReport* const> threads) const;
+    double cpus_used_on(Node node, std::span<const ThreadReport* const> but) const;
+
+    // Of the process on the node, by the last survey: pages that are its own (heap, stacks, anonymous
+    // memory), and that may be others' too, or are in huge pages of hugetlb. None: it was not surveyed.
+    struct Memory {
+        std::uint64_t own_pages = 0;
+        std::uint64_t other_pages = 0;
+    };
+    std::optional<Memory> memory_on(Pid pid, Node node) const;
+
+    // Of the whole process, on all nodes.
+    std::optional<std::uint64_t> resident_bytes(Pid pid) const;
+
+    // Free on the node at the end of the recording, less what is to stay free; none where that was not
+    // counted.
+    std::optional<std::uint64_t> room_on(Node node) const;
+
+    // Is more than half of it in mappings with this policy ("interleave")?
+    bool has_policy(Pid pid, std::string_view policy) const;
+
+private:
+    const Report& report_;
+};
+
+} // namespace numadrift
