@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Moves between CPUs, the run time spent on the CPU that was left, and why. */
+#include "fault.bpf.h"
 #include "hint.bpf.h"
 
 /* A call that moved nobody (the thread slept, or was allowed where it is) explains no move that
@@ -123,8 +124,11 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 	if (!is_target(p->tgid))
 		return 0;
 	state = state_of(p, false);
-	if (state)
+	if (state) {
+		if (state->fault.address)
+			settle_fault(state, p->tgid, p->pid, pgd_of(p));
 		end_runs(state, p->tgid, p->pid);
+	}
 	event = RESERVE(cpu_move, p->tgid, p->pid);
 	if (!event)
 		return 0;

@@ -205,6 +205,5 @@ enum migrate_reason {
 #define TASK_WAKING 0x0200 /* include/linux/sched.h, all kernels from 5.10 */
 #define VM_EXEC 0x4
 #define VM_SHARED 0x8
-#define ___GFP_MOVABLE 0x08 /* include/linux/gfp_types.h: bit 3 on 5.10 to 7.2 */
 
 #endif

@@ -70,17 +70,18 @@ struct hint_run {
 	u32 seq; /* odd while being replaced */
 };
 
-/* A page fault that begins, for the allocation that may follow: first_touch_tp.bpf.c. */
+/* A page fault that begins, for what comes of it: fault.bpf.h. */
 struct fault {
-	u64 address; /* 0: none */
-	u64 ip;
+	u64 address; /* of the page; 0: none */
+	u64 before;  /* what was there: look_up() */
+	u64 time_ns;
+	u64 jiffies;
 	u32 slice;
-	u8 in_kernel;
 };
 
 /* What one hook leaves for a later one of the same thread. */
 struct thread_state {
-	struct fault fault; /* in progress (tracepoint path) */
+	struct fault fault; /* the last one (tracepoint path) */
 	u32 hint_slice;
 	u64 hint_time_ns; /* hint fault in progress, 0 for none */
 	u64 hint_address;

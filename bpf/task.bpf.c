@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Thread life: birth, exec, rename, end; and a look at every thread of the targets. */
+#include "fault.bpf.h"
 #include "hint.bpf.h"
 
 /*
@@ -158,6 +159,35 @@ static __always_inline void copy_extent(struct nd_task_row *row, struct thread_s
 		row->touch_pages = 0;
 }
 
+/* What has come of the thread's last fault, after its extent was copied. */
+static __always_inline void copy_fault(struct nd_task_row *row, struct thread_state *state,
+				       struct task_struct *p)
+{
+	volatile struct fault *last = &state->fault;
+	struct fault fault = {.address = last->address};
+	struct extent run;
+
+	barrier();
+	fault.before = last->before;
+	fault.time_ns = last->time_ns;
+	fault.jiffies = last->jiffies;
+	fault.slice = last->slice;
+	barrier();
+	if (!fault.address || last->address != fault.address || last->time_ns != fault.time_ns)
+		return;
+	run = brought_by(&fault, pgd_of(p));
+	if (!run.pages)
+		return;
+	if (row->touch_pages && continues(&state->extent, &run)) {
+		row->touch_pages += run.pages;
+		return;
+	}
+	row->fault_ns = run.first_ns;
+	row->fault_address = run.address;
+	row->fault_pages = run.pages;
+	row->fault_node = run.node;
+}
+
 /* All threads of the targets, read by user space a few times a second: nd_task_row each. */
 SEC("iter/task")
 int each_task(struct bpf_iter__task *ctx)
@@ -183,6 +213,7 @@ int each_task(struct bpf_iter__task *ctx)
 	if (state) {
 		copy_extent(&row, state);
 		copy_hint_run(&row, state);
+		copy_fault(&row, state, p);
 	}
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;

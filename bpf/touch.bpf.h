@@ -51,28 +51,32 @@ static __always_inline void end_extent(struct thread_state *state, u32 pid, u32 
 	extent->seq++;
 }
 
-/* `pages` from `address` are now on `node`, by the current thread, whose state this is. */
-static __always_inline int extend(struct thread_state *state, u64 id, u64 address, u32 pages,
-				  s32 node, u8 memory)
+static __always_inline bool continues(const struct extent *extent, const struct extent *run)
+{
+	return extent->pages && run->address == extent->address + extent->pages * PAGE_BYTES &&
+	       run->node == extent->node && run->memory == extent->memory &&
+	       run->jiffies - extent->jiffies < EXTENT_JIFFIES;
+}
+
+/* The pages of `run` are now there, by the thread of this state. first_ns may be 0: now. */
+static __always_inline int extend(struct thread_state *state, u32 pid, u32 tid,
+				  const struct extent *run)
 {
 	struct extent *extent = &state->extent;
-	u64 now = bpf_jiffies64();
 
-	if (extent->pages && address == extent->address + extent->pages * PAGE_BYTES &&
-	    node == extent->node && memory == extent->memory &&
-	    now - extent->jiffies < EXTENT_JIFFIES) {
-		extent->pages += pages;
+	if (continues(extent, run)) {
+		extent->pages += run->pages;
 		return 0;
 	}
-	end_extent(state, id >> 32, id);
+	end_extent(state, pid, tid);
 	extent->seq++;
 	barrier();
-	extent->address = address;
-	extent->pages = pages;
-	extent->node = node;
-	extent->memory = memory;
-	extent->jiffies = now;
-	extent->first_ns = bpf_ktime_get_ns();
+	extent->address = run->address;
+	extent->pages = run->pages;
+	extent->node = run->node;
+	extent->memory = run->memory;
+	extent->jiffies = run->jiffies;
+	extent->first_ns = run->first_ns ? run->first_ns : bpf_ktime_get_ns();
 	barrier();
 	extent->seq++;
 	return 0;
@@ -94,26 +98,28 @@ static __always_inline bool is_collapsing(void)
 	return regs->orig_ax == process_madvise && regs->r10 == advice_collapse;
 }
 
-/* The same for memory of process pid, which current need not be a thread of. */
+/* `pages` from `address` of process pid are now on `node`, by current, which need not be a thread
+ * of it. */
 static __always_inline int touch(u32 pid, u64 address, u32 pages, s32 node, u8 memory)
 {
 	u64 id = bpf_get_current_pid_tgid();
 	bool is_own = id >> 32 == pid && !(pages == HUGE_PAGES && is_collapsing());
 	struct thread_state *state = NULL;
-	struct extent alone = {};
+	struct extent run = {};
 
+	run.address = address;
+	run.pages = pages;
+	run.node = node;
+	run.memory = memory;
+	run.jiffies = bpf_jiffies64();
 	if (is_own)
 		state = own_state(true);
 	if (state)
-		return extend(state, id, address, pages, node, memory);
+		return extend(state, pid, id, &run);
 	/* Another process or the kernel (process_vm_writev, khugepaged), so no thread of pid; or a
 	 * table of threads that is full. */
-	alone.address = address;
-	alone.pages = pages;
-	alone.node = node;
-	alone.memory = memory;
-	alone.first_ns = bpf_ktime_get_ns();
-	return emit_touch(pid, is_own ? (u32)id : 0, id, &alone);
+	run.first_ns = bpf_ktime_get_ns();
+	return emit_touch(pid, is_own ? (u32)id : 0, id, &run);
 }
 
 #endif

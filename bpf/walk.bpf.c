@@ -4,7 +4,7 @@
  * process are. Asked by reading an iterator over tasks, which has the task itself at hand on every
  * kernel; the question and the answers lie in memory shared with user space.
  */
-#include "walk.bpf.h"
+#include "fault.bpf.h"
 
 /* Apart from .bss, which is full: 5.10 takes no array above 4 MiB. */
 struct nd_page_walk page_walk SEC(".data.walk") = {};
@@ -25,6 +25,25 @@ __noinline int try_base(u32 candidate)
 	page_walk.levels = levels;
 	page_walk.direct_map = base;
 	return 1;
+}
+
+/* Where no page is, the upper five bits of an entry are the type of swap; those from
+ * MAX_SWAPFILES on (22 to 29: include/linux/swap.h) are migrations, devices and markers. */
+#define SWAP_TYPE_SHIFT 59
+#define FIRST_SPECIAL_TYPE 20
+
+/* 0: nothing is there, or nobody can say. */
+__noinline u64 look_up(u64 pgd, u64 address)
+{
+	struct page_entry found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address);
+
+	if (found.failed || !found.raw)
+		return 0;
+	if (!found.pte)
+		return found.raw >> SWAP_TYPE_SHIFT >= FIRST_SPECIAL_TYPE ? FOUND_MOVING : 0;
+	return frame_of(&found, address) << 12 | found.shift | FOUND_THERE |
+	       (found.pte & PTE_PRESENT ? 0 : FOUND_HINTED) |
+	       (found.pte & PTE_NO_EXEC ? 0 : FOUND_CODE);
 }
 
 __noinline int answer_page(u32 index)

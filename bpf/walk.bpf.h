@@ -16,11 +16,13 @@
 #define PTE_PROTNONE                                                                               \
 	0x100ull /* without PTE_PRESENT: a page that is there, for a hint fault to come */
 #define PTE_NO_EXEC (1ull << 63)
+#define PTE_USED 0x060ull /* accessed, dirty: set by processors, at any time */
 
 extern struct nd_page_walk page_walk;
 
 struct page_entry {
 	u64 pte;     /* 0: nothing is there; its frame is not inverted any more */
+	u64 raw;     /* the entry as it stands, also of a page that is not there */
 	u32 shift;   /* log2 of the bytes it stands for, also where nothing is there */
 	bool failed; /* a table could not be read */
 };
@@ -54,9 +56,10 @@ static __always_inline struct page_entry walk_table(u64 pgd, u64 direct_map, u32
 			return result;
 		if (above_table &&
 		    read_entry(above_table, address, result.shift + 9, &above_again) &&
-		    above_again != above)
+		    (above_again ^ above) & ~PTE_USED)
 			return result;
 		result.pte = 0;
+		result.raw = entry;
 		result.failed = false;
 		if (!entry)
 			return result;
@@ -92,6 +95,13 @@ static __always_inline u64 frame_of(struct page_entry *found, u64 address)
 	return ((found->pte & page_walk.frame_mask & ~inside) | (address & inside)) >> 12;
 }
 
+/* Everybody reads it, and it is nobody's. */
+static __always_inline bool is_zero_page(u64 frame, u32 shift)
+{
+	return frame == page_walk.zero_frame ||
+	       (shift == 21 && frame >> 9 == page_walk.huge_zero_frame >> 9);
+}
+
 /* The node of the page at an address of the process with this page table; -1 where there is none:
  * no page, or the zero page, which is nobody's. */
 static __always_inline s32 walk_node(u64 pgd, u64 address, struct page_entry *found)
@@ -102,10 +112,7 @@ static __always_inline s32 walk_node(u64 pgd, u64 address, struct page_entry *fo
 	if (!found->pte)
 		return -1;
 	frame = frame_of(found, address);
-	if (frame == page_walk.zero_frame ||
-	    (found->shift == 21 && frame >> 9 == page_walk.huge_zero_frame >> 9))
-		return -1;
-	return node_of_pfn(frame);
+	return is_zero_page(frame, found->shift) ? -1 : node_of_pfn(frame);
 }
 
 /* mm->pgd of a task; 0 for a kernel thread, or one that has ended. Read by the helper, because the

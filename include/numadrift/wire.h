@@ -86,8 +86,12 @@ struct nd_task_row {
 	s32 hint_page_node;
 	s32 hint_target_node;
 	u32 hint_flags;
+	u64 fault_ns; /* its last page fault, if that is in no run yet */
+	u64 fault_address;
+	u32 fault_pages; /* 0: none, or in the run of first touches above */
+	s32 fault_node;
 };
-ND_STATIC_ASSERT(sizeof(struct nd_task_row) == 120, "nd_task_row");
+ND_STATIC_ASSERT(sizeof(struct nd_task_row) == 144, "nd_task_row");
 
 /* What another iterator writes for each thread that NUMA balancing has counted faults of. */
 #define ND_FAULT_NODES 64

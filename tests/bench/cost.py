@@ -187,7 +187,7 @@ def server_sides(name):
 STORM_SIDES = {
     "untraced": untraced, "numadrift": under_numadrift(), "numadrift --budget 0": under_numadrift("--budget", "0"),
     "perf record": under_perf("record", "-q", "-e", FAULTS), "bpftrace count": under_bpftrace(COUNT),
-    "floor, one hook": on_the_floor("page_fault_user"), "floor, two hooks": on_the_floor("page_fault_user,mm_page_alloc"),
+    "floor, one hook": on_the_floor("page_fault_user"),
     "numadrift on another": for_another,
 }
 SWITCH_SIDES = {

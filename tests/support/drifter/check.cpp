@@ -228,6 +228,20 @@ private:
     std::vector<Bracket> brackets_;
 };
 
+// The kernel counts the hint faults of the whole machine, of which most are ours.
+void check_hint_faults(const nlohmann::json& report, std::vector<std::string>& wrong) {
+    double counted = 0;
+    for (const auto& counter : report.at("counters"))
+        if (counter.at("name") == "numa_hint_faults")
+            counted = counter.at("last").get<double>() - counter.at("first").get<double>();
+    double told = 0;
+    for (const auto& thread : report.at("threads"))
+        for (const auto& [node, pages] : thread.at("hint_faults").items()) told += pages.get<double>();
+    if (counted > 1000 && told < counted / 4)
+        wrong.push_back(std::to_string(told) + " hint faults are told, the kernel counted " +
+                        std::to_string(counted));
+}
+
 } // namespace
 
 std::vector<std::string> check_report(const Truth& truth, const nlohmann::json& report,
@@ -242,6 +256,7 @@ std::vector<std::string> check_report(const Truth& truth, const nlohmann::json& 
     for (const WorkerTruth& worker : truth.workers)
         WorkerCheck(truth, worker, report, log, wrong, score).run();
     check_requests(truth, report, wrong, score);
+    check_hint_faults(report, wrong);
     for (const auto& thread : report.at("threads")) {
         const bool ours =
             std::any_of(truth.workers.begin(), truth.workers.end(),

@@ -34,25 +34,38 @@ TEST_CASE("where fentry can be had, the exact path is taken and the fallback is 
     CHECK(state(choice, "first_touch").on == 1);
     CHECK(state(choice, "first_touch").limits.empty());
     CHECK(loads(choice, "on_new_anon_folio"));
-    CHECK_FALSE(loads(choice, "on_page_alloc"));
+    CHECK_FALSE(loads(choice, "on_user_fault"));
     CHECK_FALSE(loads(choice, "on_put_back_pte"));
 }
 
 TEST_CASE("where fentry is refused, tracepoints take over and say what they cannot see") {
     const auto choice = choose(without({"fentry/", "fexit/"}));
     CHECK(choice.core_missing.empty());
-    CHECK(loads(choice, "on_page_alloc"));
+    CHECK(loads(choice, "on_user_fault"));
     CHECK_FALSE(loads(choice, "on_new_anon_folio"));
-    CHECK(state(choice, "first_touch").limits.find("page cache") != std::string::npos);
-    CHECK(state(choice, "hint_fault").on == 0);
+    CHECK(state(choice, "first_touch").limits.find("MADV_POPULATE") != std::string::npos);
+    CHECK(state(choice, "hint_fault").on == 1);
     CHECK(state(choice, "hint_fault").why == "no fentry/");
+    CHECK(state(choice, "cpu_move").on == 1);
+}
+
+TEST_CASE("without the walk of page tables, tracepoints tell nothing of pages") {
+    Excluded excluded = without({"fentry/", "fexit/"});
+    for (const char* program :
+         {"each_walk", "on_user_fault", "on_kernel_fault", "on_user_hint", "on_kernel_hint"})
+        excluded[program] = "no walk";
+    const auto choice = choose(excluded);
+    for (const char* source : {"first_touch", "hint_fault"}) {
+        CHECK(state(choice, source).on == 0);
+        CHECK(state(choice, source).why == "no walk");
+    }
     CHECK(state(choice, "cpu_move").on == 1);
 }
 
 TEST_CASE("one part of the exact path missing is the whole of it missing: no page counted twice") {
     const auto choice = choose({{"on_new_hugetlb_page", "no"}, {"on_new_hugetlb_folio", "refused"}});
     CHECK_FALSE(loads(choice, "on_new_anon_folio"));
-    CHECK(loads(choice, "on_page_alloc"));
+    CHECK(loads(choice, "on_user_fault"));
     CHECK(state(choice, "first_touch").why == "refused");
 }
 

@@ -14,8 +14,10 @@ constexpr std::string_view kHasNo = "this kernel has no";
 // What the tracepoint path of a source cannot see, whatever is loaded.
 std::string_view fallback_limits(std::string_view source) {
     if (source == "first_touch")
-        return "not seen: pages that were in the page cache already, hugetlb, "
-               "MADV_POPULATE and mlock, pages written by another process; the kind of memory";
+        return "not seen: pages mapped beside the one that faulted, MADV_POPULATE and mlock, "
+               "pages written by another process, the last page before a thread ends, code; "
+               "the kind of memory";
+    if (source == "hint_fault") return "not seen: where NUMA balancing wants the page";
     if (source == "page_move")
         return "not seen: moves by others than the process itself (kswapd, "
                "migratepages, another's NUMA balancing)";
@@ -56,7 +58,8 @@ void add_programs(std::string_view source, Path path, const Excluded& excluded, 
 std::string uncovered_extras(std::string_view source, const Excluded& excluded) {
     std::map<std::string_view, bool> covered;
     for (const Hook& hook : hooks())
-        if (is_on_path(hook, source, Path::extra)) covered[hook.covers] |= !excluded.contains(hook.program);
+        if (is_on_path(hook, source, Path::extra))
+            covered[hook.covers] |= !excluded.contains(hook.program);
     std::string missing;
     for (const auto& [what, is_covered] : covered)
         if (!is_covered) missing += fmt::format("{}{}", missing.empty() ? "not seen: " : ", ", what);
@@ -120,10 +123,11 @@ const std::vector<Hook>& hooks() {
         {"on_new_hugetlb_folio", "fentry/hugetlb_add_new_anon_rmap", "first_touch", Path::exact, "hugetlb"},
         {"on_user_fault", "tp_btf/page_fault_user", "first_touch", Path::fallback, "user faults"},
         {"on_kernel_fault", "tp_btf/page_fault_kernel", "first_touch", Path::fallback, "faults in syscalls"},
-        {"on_page_alloc", "tp_btf/mm_page_alloc", "first_touch", Path::fallback, "allocations"},
 
         {"on_mpol_misplaced", "fexit/mpol_misplaced", "hint_fault", Path::exact, "nodes of hinted pages"},
         {"on_numa_fault", "fentry/task_numa_fault", "hint_fault", Path::exact, "hint faults"},
+        {"on_user_hint", "tp_btf/page_fault_user", "hint_fault", Path::fallback, "user faults"},
+        {"on_kernel_hint", "tp_btf/page_fault_kernel", "hint_fault", Path::fallback, "faults in syscalls"},
 
         {"on_move_numa", "tp_btf/sched_move_numa", "numa_decision", Path::extra, "moves"},
         {"on_swap_numa", "tp_btf/sched_swap_numa", "numa_decision", Path::extra, "swaps"},

@@ -29,6 +29,8 @@ void OpenRuns::look(const nd_task_row& row, std::vector<Event>& events) {
          FirstTouch{row.touch_address, row.touch_pages, row.touch_node,
                     static_cast<std::uint8_t>(row.touch_memory), row.tid},
          events);
+    tell(row, row.fault_ns,
+         FirstTouch{row.fault_address, row.fault_pages, row.fault_node, ND_MEMORY_unknown, row.tid}, events);
     tell(
         row, row.hint_ns,
         HintFault{row.hint_address, row.hint_pages, row.hint_page_node, row.hint_target_node, row.hint_flags},

@@ -23,6 +23,8 @@ namespace {
 
 constexpr const char* kEachPolicy = "each_policy";
 constexpr const char* kEachWalk = "each_walk";
+constexpr std::array kWalking = {kEachWalk, "on_user_fault", "on_kernel_fault", "on_user_hint",
+                                 "on_kernel_hint"};
 
 // libbpf names the guilty program only in what it prints; warnings are kept here meanwhile.
 std::string& libbpf_words() {
@@ -114,6 +116,11 @@ std::string read_all(bpf_link* iterator) {
     return bytes;
 }
 
+// Without page tables pages are asked for in the old way, and no tracepoint tells of their placement.
+void exclude_walking(Excluded& excluded, const std::string& why) {
+    for (const char* program : kWalking) excluded.try_emplace(program, why);
+}
+
 Error cannot_attach(const std::string& why, int error) {
     if (error == EPERM || error == EACCES)
         return {fmt::format("not permitted to load BPF programs: {}", why),
@@ -156,9 +163,11 @@ Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options
     const std::string refused =
         options.tracepoints_only ? "left out: --hooks tracepoint" : why_no_fentry(*kernel);
     Excluded excluded = exclude_missing(*kernel, refused);
-    if (options.pfn_ranges.empty() || options.pfn_ranges.size() > ND_MAX_PFN_RANGES)
-        for (const char* program : {"on_put_back_pte", kEachWalk})
-            excluded[program] = "sysfs does not tell which page frames are on which node";
+    if (options.pfn_ranges.empty() || options.pfn_ranges.size() > ND_MAX_PFN_RANGES) {
+        const char* why = "sysfs does not tell which page frames are on which node";
+        excluded["on_put_back_pte"] = why;
+        exclude_walking(excluded, why);
+    }
     if (options.node_ids > ND_FAULT_NODES)
         excluded["each_numa_faults"] =
             fmt::format("there may be {} nodes, more than {}", options.node_ids, ND_FAULT_NODES);
@@ -171,8 +180,10 @@ Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options
         const auto offender = programs->try_choice(choice, *kernel, options);
         if (!offender) {
             programs->sources_ = choice.sources;
-            programs->start_walking();
-            return programs;
+            const std::string why = programs->start_walking();
+            if (why.empty()) return programs;
+            exclude_walking(excluded, why);
+            continue;
         }
         const auto hook = std::find_if(hooks().begin(), hooks().end(), [&](const Hook& candidate) {
             return candidate.program == offender->program;
@@ -346,14 +357,11 @@ std::optional<std::vector<nd_vma_row>> Programs::policies(Pid pid) const {
     return rows;
 }
 
-// Off with a word if it does not prove itself: then pages are asked for in the old way.
-void Programs::start_walking() {
-    if (!on_demand_.contains(kEachWalk)) return;
-    const std::string why = walk_.start(find_program(*skeleton_, kEachWalk), skeleton_->data_walk->page_walk,
-                                        skeleton_->data_walk->walk_query);
-    if (why.empty()) return;
-    for (SourceState& source : sources_)
-        if (source.source == "page_walk") source = {"page_walk", 0, why, {}};
+// Why pages cannot be found by page tables here: it does not prove itself.
+std::string Programs::start_walking() {
+    if (!on_demand_.contains(kEachWalk)) return {};
+    return walk_.start(find_program(*skeleton_, kEachWalk), skeleton_->data_walk->page_walk,
+                       skeleton_->data_walk->walk_query);
 }
 
 // A full table is emptied: the code that runs now is learned again at once.

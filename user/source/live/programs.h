@@ -105,7 +105,7 @@ private:
                                  bool uses_task_storage);
     std::optional<Offender> attach_program(const Hook& hook, const ProgramOptions& options);
     std::optional<Offender> attach_clocks(const Hook& hook, const ProgramOptions& options);
-    void start_walking();
+    std::string start_walking();
     std::string read_iterator(const std::string& program) const;
     template <class Row> std::vector<Row> read_iterator(const std::string& program) const {
         return rows_of<Row>(read_iterator(program));
