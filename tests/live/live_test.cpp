@@ -70,6 +70,7 @@ void touch_scattered(char* memory, std::size_t pages) {
 Recording record_storm(std::uint64_t length_ns, double budget, std::uint64_t* touched) {
     LiveOptions options;
     options.budget = budget;
+    options.ring_mib = 64; // on a busy machine its reader may wait for seconds
     return record(
         [length_ns, touched] {
             constexpr std::size_t kPages = 2'000;
@@ -224,7 +225,7 @@ TEST_CASE("over the budget first touches are seen in slices of time, openly, and
     MemorySource source(recording.events);
     const auto report = make_report(source, {});
     REQUIRE(report);
-    CHECK(report->complete);
+    CHECK(report->complete == (recording.lost() == 0)); // what it leaves out is no loss
     std::uint64_t seen = 0;
     for (const auto& touch : recording.all<FirstTouch>()) seen += touch.pages;
     CHECK(seen < *touched / 2);
