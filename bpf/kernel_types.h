@@ -167,6 +167,10 @@ struct folio___v6_1 { /* 5.19 to 6.17 */
 	unsigned int _folio_nr_pages;
 };
 
+struct ksm_rmap_item {
+	unsigned long address; /* its lowest bits are flags */
+};
+
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };

@@ -171,3 +171,23 @@ int BPF_PROG(on_put_back_pte, unsigned long address, unsigned long pte, int orde
 	return emit_move(current_pid(), address, 1u << (order & 31), -1,
 			 node_of_pfn(pte >> 12 & 0xffffffffff), migration ? migration->reason : 0);
 }
+
+/*
+ * ksm_merge_with_ksm_page(ksm_page, pfn, rmap_item, mm, err), from 6.3: the page at the item's
+ * address has been replaced by an equal one, whose frame `pfn` is; without a ksm_page it became
+ * that itself. Where it was before is not told.
+ */
+SEC("tp_btf/ksm_merge_with_ksm_page")
+int BPF_PROG(on_ksm_merge, void *ksm_page, unsigned long pfn, void *item, void *mm, int err)
+{
+	u64 address;
+	u32 pid;
+
+	if (err || !ksm_page || !mm)
+		return 0;
+	pid = BPF_CORE_READ((struct mm_struct *)mm, owner, tgid);
+	if (!is_target(pid))
+		return 0;
+	address = BPF_CORE_READ((struct ksm_rmap_item *)item, address);
+	return emit_move(pid, address & -PAGE_BYTES, 1, -1, node_of_pfn(pfn), ND_REASON_ksm);
+}

@@ -169,11 +169,11 @@
 #define ND_SAMPLE_KINDS(X) X(0, exact) X(1, base) X(2, fault) X(3, copy)
 
 /* enum migrate_reason (include/linux/migrate_mode.h), by name; 0 where the kernel did not say. collapse: into a
- * huge page elsewhere, by khugepaged or MADV_COLLAPSE. */
+ * huge page elsewhere, by khugepaged or MADV_COLLAPSE. ksm: replaced by an equal page elsewhere. */
 #define ND_MOVE_REASONS(X)                                                                         \
 	X(0, unknown) X(1, compaction) X(2, memory_failure) X(3, memory_hotplug) X(4, syscall)     \
 	X(5, mbind) X(6, numa_misplaced) X(7, contig_range) X(8, longterm_pin) X(9, demotion)      \
-	X(10, damon) X(11, collapse)
+	X(10, damon) X(11, collapse) X(12, ksm)
 /* clang-format on */
 
 enum nd_event_kind {

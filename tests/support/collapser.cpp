@@ -1,15 +1,17 @@
-// collapser: memory of small pages that is collapsed into huge pages, which moves what lies on another node.
+// collapser: memory of small pages that the kernel puts into other ones, of which some lie on another node.
 //
-//   collapser CPU OTHER_CPU
+//   collapser CPU OTHER_CPU collapse|ksm
 //
 // Of each 2 MiB the first three quarters are touched from CPU, the last from OTHER_CPU, and a thread on CPU
-// reads it all at random. Prints "ready". Upon SIGUSR1 it has the kernel collapse it (MADV_COLLAPSE,
-// from 6.1) and prints "collapsed PAGES", how many came from the other node to the first.
+// reads it all at random; all pages are equal. Prints "ready". Upon SIGUSR1 it has the kernel collapse it
+// into huge pages (MADV_COLLAPSE, from 6.1), or merge what is equal (KSM, which is to run), and prints "moved
+// PAGES", how many lie on another node than before.
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <sched.h>
+#include <string>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <thread>
@@ -30,21 +32,31 @@ void pin(int cpu) {
     ::sched_setaffinity(0, sizeof set, &set);
 }
 
-int node_of_cpu(int cpu) {
-    pin(cpu);
-    unsigned node = 0;
-    ::getcpu(nullptr, &node);
-    return static_cast<int>(node);
-}
-
-std::size_t pages_on(const char* memory, int node) {
+std::vector<int> nodes_of(const char* memory) {
     std::vector<const void*> pages;
     for (std::size_t at = 0; at < kBytes; at += kPage) pages.push_back(memory + at);
     std::vector<int> where(pages.size(), -1);
     ::syscall(SYS_move_pages, 0, pages.size(), pages.data(), nullptr, where.data(), 0);
-    std::size_t count = 0;
-    for (const int one : where) count += one == node;
-    return count;
+    return where;
+}
+
+void collapse(char* memory) {
+    ::madvise(memory, kBytes, MADV_HUGEPAGE);
+    if (::madvise(memory, kBytes, kCollapse) != 0) std::perror("MADV_COLLAPSE");
+}
+
+long ksm(const char* name) {
+    long value = 0;
+    std::FILE* file = std::fopen((std::string("/sys/kernel/mm/ksm/") + name).c_str(), "r");
+    if (!file || std::fscanf(file, "%ld", &value) != 1) std::perror(name);
+    if (file) std::fclose(file);
+    return value;
+}
+
+// A page is merged in the second scan that finds it as it was.
+void merge(char* memory) {
+    if (::madvise(memory, kBytes, MADV_MERGEABLE) != 0) std::perror("MADV_MERGEABLE");
+    for (const long scans = ksm("full_scans"); ksm("full_scans") < scans + 4;) ::usleep(20'000);
 }
 
 [[noreturn]] void read_at_random(const volatile char* memory) {
@@ -60,7 +72,7 @@ std::size_t pages_on(const char* memory, int node) {
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3) return 2;
+    if (argc != 4) return 2;
     const int cpu = std::atoi(argv[1]);
     const int other_cpu = std::atoi(argv[2]);
     sigset_t go;
@@ -73,10 +85,10 @@ int main(int argc, char** argv) {
     char* memory = static_cast<char*>(mapped);
     memory += (kHuge - reinterpret_cast<std::uintptr_t>(memory) % kHuge) % kHuge;
     ::madvise(memory, kBytes, MADV_NOHUGEPAGE);
-    const int node = node_of_cpu(cpu);
+    pin(cpu);
     for (std::size_t at = 0; at < kBytes; at += kPage)
         if (at % kHuge < kHuge / 4 * 3) memory[at] = 1;
-    node_of_cpu(other_cpu);
+    pin(other_cpu);
     for (std::size_t at = 0; at < kBytes; at += kPage)
         if (at % kHuge >= kHuge / 4 * 3) memory[at] = 1;
     pin(cpu);
@@ -86,10 +98,13 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     int number = 0;
     sigwait(&go, &number);
-    const std::size_t before = pages_on(memory, node);
-    ::madvise(memory, kBytes, MADV_HUGEPAGE);
-    if (::madvise(memory, kBytes, kCollapse) != 0) std::perror("MADV_COLLAPSE");
-    std::printf("collapsed %zu\n", pages_on(memory, node) - before);
+    const std::vector<int> before = nodes_of(memory);
+    if (std::string(argv[3]) == "ksm") merge(memory);
+    else collapse(memory);
+    const std::vector<int> after = nodes_of(memory);
+    std::size_t moved = 0;
+    for (std::size_t page = 0; page < before.size(); ++page) moved += before[page] != after[page];
+    std::printf("moved %zu\n", moved);
     std::fflush(stdout);
     ::pause();
 }

@@ -317,9 +317,13 @@ void Timeline::on(const Event& event, const PageMove& fields) {
     };
     pages_[Pid{event.pid}].change(fields.address, pages, page_budget, move);
     if (to != kNoNode)
-        for (const std::uint64_t address : sampled_among(Pid{event.pid}, fields.address, pages))
-            move_samples(Pid{event.pid}, address, to, now_ns);
-    if (from != to) count_page_move(now_ns, from, to, fields.reason, pages);
+        for (const std::uint64_t address : sampled_among(Pid{event.pid}, fields.address, pages)) {
+            const Node sampled = move_samples(Pid{event.pid}, address, to, now_ns);
+            if (from == kNoNode) from = sampled;
+        }
+    // Equal pages are merged on one node as well, which moves nothing.
+    const bool is_perhaps_none = fields.reason == ND_REASON_ksm && from == kNoNode;
+    if (from != to && !is_perhaps_none) count_page_move(now_ns, from, to, fields.reason, pages);
 }
 
 void Timeline::count_page_move(std::uint64_t time_ns, Node from, Node to, std::uint8_t reason,

@@ -316,6 +316,25 @@ TEST_CASE("memory that was only sampled goes along when it is collapsed into a h
     CHECK(report.page_moves[0].reason == ND_REASON_collapse);
 }
 
+TEST_CASE("pages merged by KSM have moved where they are known to have been elsewhere") {
+    constexpr PageMove kMerge{0, 1, -1, 1, ND_REASON_ksm, 44};
+    Story story;
+    story.seen(7, 0).touch(7, 0, 2, 0).touch(7, 2, 1, 1).at(10);
+    story.add(7, AccessSample{3 * 4096, 0, ND_SAMPLE_exact}).at(20);
+    for (const std::uint64_t page :
+         {0u, 2u, 3u, 4u}) { // elsewhere, on that node, sampled elsewhere, not known
+        PageMove merge = kMerge;
+        merge.address = page * 4096;
+        story.add(0, merge);
+    }
+    const auto report = story.at(400).runtime(7, 0, 400).end().report();
+    REQUIRE(report.page_moves.size() == 1);
+    CHECK(report.page_moves[0].pages == 2);
+    CHECK(report.page_moves[0].reason == ND_REASON_ksm);
+    CHECK(report.page_moves[0].from == Node{0});
+    CHECK(report.page_moves[0].to == Node{1});
+}
+
 TEST_CASE("CPU time that nobody saw is not put on a node") {
     const auto report = Story()
                             .seen(7, 0)

@@ -58,7 +58,7 @@ void add_programs(std::string_view source, Path path, const Excluded& excluded, 
 std::string uncovered_extras(std::string_view source, const Excluded& excluded) {
     std::map<std::string_view, bool> covered;
     for (const Hook& hook : hooks())
-        if (is_on_path(hook, source, Path::extra))
+        if (is_on_path(hook, source, Path::extra) && *hook.covers)
             covered[hook.covers] |= !excluded.contains(hook.program);
     std::string missing;
     for (const auto& [what, is_covered] : covered)
@@ -141,6 +141,7 @@ const std::vector<Hook>& hooks() {
         {"on_migrate_flags", "fentry/folio_migrate_flags", "page_move", Path::extra, "the node pages came from"},
         {"on_migrate_states", "fentry/migrate_page_states", "page_move", Path::extra, "the node pages came from"},
         {"on_migrate_start", "tp_btf/mm_migrate_pages_start", "page_move", Path::extra, "why pages moved"},
+        {"on_ksm_merge", "tp_btf/ksm_merge_with_ksm_page", "page_move", Path::extra, ""},
 
         {"each_walk", "iter/task", "page_walk", Path::exact, "pages by the page tables"},
         {"on_sample", "perf_event", "access_sample", Path::exact, "data addresses of running threads"},

@@ -28,7 +28,8 @@ struct Hook {
     const char* source;
     Path path;
     const char* covers;                    // what is not seen without it; programs for other kernels
-                                           // that cover the same have the same text
+                                           // that cover the same have the same text; empty: an extra
+                                           // that only tells the cause of what is seen anyway
     const char* first_parameter = nullptr; // the struct that tells the kernel's version of a function
 };
 
