@@ -1,6 +1,6 @@
 #!/bin/sh
 # In the guest: the memory of a running process is moved; that of two processes that share it is not.
-accessor chase 100 60 24 0 0 2 >/tmp/regions &
+accessor chase 100 6000 24 0 0 2 >/tmp/regions &
 worker=$!
 while ! grep -q ^A /tmp/regions 2>/dev/null; do sleep 0.05; done
 numadrift move -p $worker --from 0 --to 1 --dry-run --json >/out/plan.json || exit 1

@@ -183,6 +183,10 @@ std::set<std::string> History::verdicts() const {
     // It was born where the conductor ran, and went to its CPU itself; its memory may have come after it.
     if (worker_.worker.start_ms > 0 && verdicts.contains("misplaced"))
         verdicts.insert(home_at(UINT64_MAX) == node_of(worker_.cpu.back().cpu) ? "returned" : "drifted");
+    // What it ran before its first look it ran where it was born, or on its way from there.
+    const auto born_ns = worker_.worker.start_ms > 0 ? static_cast<double>(worker_.cpu.front().cpu_ns) : 0.0;
+    if (born_ns >= 30e6 && born_ns >= 0.03 * (born_ns + run_ns()) && verdicts.contains("home"))
+        verdicts.insert({"misplaced", "returned"});
     // Nothing moved but its use, which is known to a second or two.
     if (!worker_.worker.uses.empty() && verdicts.contains("deserted")) {
         verdicts.insert("misplaced");
