@@ -26,11 +26,15 @@ struct {
  * `targets` takes (KMALLOC_MAX_SIZE). */
 SEC(".data.hotplug") u8 cpu_going_down[ND_MAX_CPUS];
 
-/* cpuhp_enter(cpu, target, state, callback): a step on the way to `target`; 0 is CPUHP_OFFLINE. */
+/* cpuhp_enter(cpu, target, state, callback): a step on the way to `target`. A CPU goes down in two
+ * parts (_cpu_down() in kernel/cpu.c): what the CPU does itself, up to CPUHP_TEARDOWN_CPU, in which
+ * balance_push() sends its threads away, and what others do, to CPUHP_OFFLINE. On the way up
+ * targets below are passed too, when no thread is there. */
 SEC("tp_btf/cpuhp_enter")
 int BPF_PROG(on_hotplug, unsigned int cpu, int target)
 {
-	cpu_going_down[cpu & (ND_MAX_CPUS - 1)] = target == 0;
+	cpu_going_down[cpu & (ND_MAX_CPUS - 1)] =
+	    target <= (int)bpf_core_enum_value(enum cpuhp_state, CPUHP_TEARDOWN_CPU);
 	return 0;
 }
 
@@ -53,6 +57,13 @@ static __noinline u64 mask_word(const struct cpumask *mask, u32 word)
 static __always_inline bool may_run_on(struct task_struct *p, u32 cpu)
 {
 	return mask_word(p->cpus_ptr, cpu / 64) >> (cpu % 64) & 1;
+}
+
+/* Of a real-time or deadline class, or lent such a priority: no load balancer moves it
+ * (include/linux/sched/prio.h, MAX_RT_PRIO). */
+static __always_inline bool is_realtime(struct task_struct *p)
+{
+	return p->prio < 100;
 }
 
 static __always_inline u32 run_state(struct task_struct *p)
@@ -89,6 +100,8 @@ static __always_inline u8 cause_of(struct task_struct *task, struct thread_state
 		return ND_CAUSE_numa_balance;
 	if (run_state(task) == TASK_WAKING)
 		return ND_CAUSE_wakeup;
+	if (is_realtime(task) && !BPF_CORE_READ_BITFIELD(task, in_execve))
+		return to == bpf_get_smp_processor_id() ? ND_CAUSE_rt_pull : ND_CAUSE_rt_push;
 	if (to == bpf_get_smp_processor_id())
 		return ND_CAUSE_load_balance; /* detach_task(): the balancer pulls to its own CPU */
 	if (in_stopper())

@@ -69,6 +69,7 @@ struct task_struct {
 	pid_t pid;
 	pid_t tgid;
 	int exit_state;
+	int prio;
 	char comm[16];
 	unsigned in_execve : 1;
 	int numa_preferred_nid;
@@ -186,6 +187,10 @@ struct pt_regs {
 };
 
 #pragma clang attribute pop
+
+enum cpuhp_state {
+	CPUHP_TEARDOWN_CPU = 1, /* another number on each kernel */
+};
 
 enum pageflags {
 	PG_head = 6,

@@ -154,10 +154,11 @@
 
 #define ND_EVENTS(X) ND_KERNEL_EVENTS(X) ND_USER_EVENTS(X)
 
-/* Why a thread changed its CPU. */
+/* Why a thread changed its CPU. rt_push, rt_pull: real-time and deadline classes make room for a higher one, or
+ * take what waits for a CPU. */
 #define ND_CAUSES(X)                                                                               \
 	X(0, unknown) X(1, wakeup) X(2, load_balance) X(3, active_balance) X(4, numa_balance)      \
-	X(5, affinity) X(6, exec) X(7, hotplug)
+	X(5, affinity) X(6, exec) X(7, hotplug) X(8, rt_push) X(9, rt_pull)
 
 #define ND_MEMORY_KINDS(X) X(0, unknown) X(1, anonymous) X(2, file) X(3, shared) X(4, hugetlb)
 
