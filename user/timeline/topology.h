@@ -17,7 +17,7 @@ struct Topology {
     struct CpuInfo {
         Node node = kNoNode;
         std::int32_t llc = -1;   // CPUs with the same number share a last-level cache; -1: unknown
-        bool is_offline = false; // when the recorder attached
+        bool is_offline = false; // when it was last looked at
     };
 
     static constexpr std::int32_t kMostNodes = 1024;

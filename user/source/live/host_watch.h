@@ -1,5 +1,5 @@
-// What a recording learns about the host while it goes on: its counters, and clocks that were set or stood
-// still. Looks seldom, and more seldom where nothing happens.
+// What a recording learns about the host while it goes on: its counters, CPUs that come and go, and clocks that
+// were set or stood still. Looks seldom, and more seldom where nothing happens.
 #pragma once
 
 #include "event/event.h"
@@ -13,7 +13,7 @@ namespace numadrift::live {
 
 class HostWatch {
 public:
-    HostWatch(std::string root, const Topology& topology) : counters_(std::move(root), topology) {}
+    HostWatch(const std::string& root, const Topology& topology);
 
     // Now and then; only what changed becomes an event.
     void look(std::uint64_t now_ns, bool is_quiet, std::vector<Event>& events);
@@ -23,8 +23,12 @@ public:
 
 private:
     void look_at_counters(std::uint64_t now_ns, std::vector<Event>& events);
+    void look_at_cpus(std::uint64_t now_ns, std::vector<Event>& events);
     void look_at_clocks(std::uint64_t now_ns, std::vector<Event>& events);
 
+    std::string root_;
+    std::map<Cpu, Topology::CpuInfo> cpus_; // as they were told last
+    std::string online_;          // the kernel's list of them
     probe::Counters counters_;
     std::map<std::pair<std::int32_t, std::string>, std::uint64_t> known_;
     std::uint64_t next_ns_ = 0;

@@ -1,6 +1,5 @@
 #include "source/live/live.h"
 
-#include "probe/cgroup.h"
 #include "probe/host.h"
 #include "probe/process.h"
 #include "probe/topology.h"
@@ -8,6 +7,7 @@
 #include "source/live/host_watch.h"
 #include "source/live/memory_watch.h"
 #include "source/live/open_runs.h"
+#include "source/live/process_watch.h"
 #include "source/live/own_cost.h"
 #include "source/live/own_event.h"
 #include "source/live/programs.h"
@@ -56,7 +56,8 @@ public:
     Live(LiveOptions options, Topology topology, std::unique_ptr<live::Programs> programs,
          std::unique_ptr<live::Rings> rings)
         : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
-          rings_(std::move(rings)), memory_(*programs_, options_.root), host_(options_.root, topology_),
+          rings_(std::move(rings)), memory_(*programs_, options_.root), processes_(options_.root),
+          host_(options_.root, topology_),
           begin_ns_(monotonic_ns()), cost_(begin_ns_), governor_(budget_ns(options_.budget, topology_)) {}
 
     void mark(Pid pid);
@@ -92,7 +93,6 @@ private:
     void drain();
     bool take_note(Event& event);
     void end_lost_threads(const std::vector<nd_task_row>& rows);
-    void look_at_process(const nd_task_row& row);
     void look_at_tasks(bool first);
     void look_around();
     void pace(bool is_busy);
@@ -110,6 +110,7 @@ private:
     std::unique_ptr<live::Programs> programs_;
     std::unique_ptr<live::Rings> rings_;
     live::MemoryWatch memory_;
+    live::ProcessWatch processes_;
     live::HostWatch host_;
     Orderer order_;
     std::uint64_t begin_ns_;
@@ -132,7 +133,6 @@ private:
     std::vector<std::uint32_t> missing_; // threads that were not there at the last look
     bool alive_ = true;
     bool are_gone_ = false;             // those that options_.find would find
-    std::set<std::uint32_t> processes_; // that were told of
     bool stopping_ = false;
     bool finished_ = false;
     bool more_ = false;
@@ -202,15 +202,13 @@ void Live::drain() {
 // False for an event that was told in full before it came.
 bool Live::take_note(Event& event) {
     memory_.take_note(event);
+    processes_.take_note(event);
     if (const auto* born = std::get_if<TaskNew>(&event.payload))
         known_[event.tid] = {born->comm, 0, born->cpu, event.time_ns, event.pid};
     else if (std::holds_alternative<TaskGone>(event.payload)) {
         known_.erase(event.tid);
         if (known_.empty()) look_soon(); // the last one: the recording may be over
-        if (event.tid == event.pid) {
-            leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
-            processes_.erase(event.pid);
-        }
+        if (event.tid == event.pid) leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
     }
     return open_runs_.take(event);
 }
@@ -228,14 +226,6 @@ void Live::look_at_task(const nd_task_row& row, bool first) {
     if (known->second.runtime_ns != row.runtime_ns || known->second.cpu != row.cpu)
         add(row.time_ns, Runtime{row.cpu, row.runtime_ns, known->second.look_ns}, row.pid, row.tid);
     known->second = {comm, row.runtime_ns, row.cpu, row.time_ns, row.pid};
-}
-
-void Live::look_at_process(const nd_task_row& row) {
-    if (row.ended != 0 || !processes_.insert(row.pid).second) return;
-    auto cgroup = probe::cgroup_of(options_.root, Pid{row.pid});
-    if (cgroup.empty()) return;
-    auto cpuset = probe::cpuset_of(options_.root, Pid{row.pid});
-    add(row.time_ns, Process{std::move(cgroup), std::move(cpuset.cpus), std::move(cpuset.mems)}, row.pid);
 }
 
 // Events were lost, perhaps the news of somebody's end: who is known, and is not there at two looks, has
@@ -264,7 +254,7 @@ void Live::look_at_tasks(bool first) {
     for (const nd_task_row& row : rows) {
         alive_ |= row.ended == 0;
         if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
-        look_at_process(row);
+        processes_.look(row, order_.inbox());
         open_runs_.look(row, order_.inbox());
     }
     memory_.look(monotonic_ns(), rows, order_.inbox());
@@ -346,6 +336,7 @@ void Live::finish() {
     memory_.finish(order_.inbox());
     const std::uint64_t before_ns = monotonic_ns();
     count_losses(before_ns); // before the run times below, which they make uncertain
+    processes_.look_at_all_again();
     look_at_tasks(false);
     const std::uint64_t now_ns = monotonic_ns();
     host_.finish(now_ns, order_.inbox());
