@@ -18,6 +18,18 @@ double remote_if_migrated(const Locality& locality, Node from, Node to) {
     return remote_ns;
 }
 
+std::optional<Shares> remote_shares_at_end(const Locality& locality, Node from, Node to) {
+    const Profile& profile = locality.profile;
+    if (locality.spans.empty() || locality.spans.back().node == kNoNode || profile.weights().empty())
+        return std::nullopt;
+    const Node on = locality.spans.back().node;
+    const double follows = profile.weight(from);
+    Shares shares{1 - profile.weight(on), 1 - profile.weight(on)};
+    if (on == to) shares.after -= follows;
+    if (on == from) shares.after += follows;
+    return shares;
+}
+
 double remote_if_interleaved(const Locality& locality, const std::vector<Node>& nodes) {
     if (nodes.empty()) return 0;
     double remote_ns = 0;

@@ -4,6 +4,7 @@
 
 #include "analysis/locality.h"
 
+#include <optional>
 #include <vector>
 
 namespace numadrift {
@@ -18,6 +19,14 @@ double remote_if_migrated(const Locality& locality, Node from, Node to);
 constexpr double remote_if_bound() {
     return 0;
 }
+
+// Of its profile as it is at the end, on the CPUs it ran on last: the share that is remote, before and after
+// all pages on `from` are on `to`. None: nothing is known.
+struct Shares {
+    double before = 0;
+    double after = 0;
+};
+std::optional<Shares> remote_shares_at_end(const Locality& locality, Node from, Node to);
 
 // Its pages had been spread evenly over these nodes.
 double remote_if_interleaved(const Locality& locality, const std::vector<Node>& nodes);

@@ -278,7 +278,8 @@ Table away_table() {
              {"cpu_ns", Type::integer, "what it ran meanwhile",
               [](const Report&, const OfAway& row) { return count(row.away->cpu_ns); }},
              {"cause", Type::text,
-              "wakeup, load_balance, active_balance, numa_balance, affinity, exec, hotplug, rt_push, rt_pull, "
+              "wakeup, load_balance, active_balance, numa_balance, affinity, exec, hotplug, rt_push, "
+              "rt_pull, "
               "page_move or unknown",
               [](const Report&, const OfAway& row) { return Value(std::string(cause_of(*row.away))); }},
              {"by_tid", Type::integer, "who moved it, if somebody did",

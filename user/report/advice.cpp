@@ -7,6 +7,7 @@
 #include "util/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -21,6 +22,8 @@ constexpr double kSlack = 0.1;            // of a CPU, that use may exceed what 
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr double kMostlyOwn = 0.5;    // of a process' memory on a node, to be worth moving
 constexpr double kWorthTelling = 0.1; // of all CPU time
+constexpr double kWorthDoing = 0.9;   // what is to be left of what is remote, at most
+constexpr double kMuchCached = 0.1;   // of what threads use
 
 std::string cpu_list(const std::vector<Cpu>& cpus) {
     std::vector<std::uint32_t> numbers;
@@ -155,8 +158,26 @@ Advice pin_home(const Group& group, const Report& report, const AdviceFacts& fac
                     [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
 }
 
+// As things are at the end, of all threads of the process by the CPU time each takes: some may be at home
+// where the memory would be taken from.
+bool is_worth_moving(const Group& group, const Report& report) {
+    double before = 0;
+    double after = 0;
+    for (const ThreadReport* thread : threads_of(report, group.pid)) {
+        const auto shares = remote_shares_at_end(thread->locality, group.home, group.to);
+        const double busy = AdviceFacts::cpus_used_by(std::array{thread});
+        before += shares ? shares->before * busy : 0;
+        after += shares ? shares->after * busy : 0;
+    }
+    return after <= kWorthDoing * before;
+}
+
 // Empty: numadrift move can do it, and nobody else loses by it.
 std::string why_not_moved(const Group& group, const AdviceFacts& facts) {
+    if (AdviceFacts::cached_by(group.threads).share > 1 - kMostlyOwn)
+        return "most of what they use there is the page cache of files: no command moves it, it lies where "
+               "it "
+               "was read or written first";
     const auto memory = facts.memory_on(group.pid, group.home);
     if (!memory) return {};
     const auto own = static_cast<double>(memory->own_pages);
@@ -187,7 +208,7 @@ std::optional<Advice> move_memory(const Group& group, const Report& report, cons
     const std::uint64_t left_ns =
         left_if(report, threads_of(report, group.pid),
                 [&](const Locality& locality) { return remote_if_migrated(locality, group.home, group.to); });
-    if (left_ns > report.remote_cpu_ns) return std::nullopt;
+    if (left_ns > report.remote_cpu_ns || !is_worth_moving(group, report)) return std::nullopt;
     const std::string text =
         fmt::format("{} process {}'s memory to node {}", is_first ? "Move" : "Or let the memory follow: move",
                     raw(group.pid), raw(group.to));
@@ -197,8 +218,7 @@ std::optional<Advice> move_memory(const Group& group, const Report& report, cons
         text,
         fmt::format("numadrift move -p {} --from {} --to {}", raw(group.pid), raw(group.home), raw(group.to)),
         "right if the threads are to stay where they are now; it moves what all its threads use, and nothing "
-        "that "
-        "other processes use too",
+        "that other processes use too",
         left_ns};
 }
 
@@ -250,38 +270,61 @@ std::optional<Advice> let_kernel_balance(const std::vector<Group>& in_trouble, c
         std::nullopt};
 }
 
-// One node for all of it, if CPUs and memory suffice there; evenly over all, unless it is.
-std::vector<Advice> plan_of(Pid pid, const std::vector<const ThreadReport*>& threads, const Report& report,
-                            const AdviceFacts& facts) {
+// The node these threads use most of, or that has the page cache they read, which would not follow them.
+// None: there is much of that on several.
+std::optional<Node> node_for(const std::vector<const ThreadReport*>& threads) {
+    const auto cached = AdviceFacts::cached_by(threads);
+    if (cached.share > kMuchCached) return cached.node == kNoNode ? std::nullopt : std::optional(cached.node);
     std::map<Node, double> used;
     for (const ThreadReport* thread : threads)
         for (const auto& [way, ns] : thread->locality.use_ns) used[way.memory] += ns;
-    const Node most =
-        std::ranges::max_element(used, {}, [](const auto& entry) { return entry.second; })->first;
+    return std::ranges::max_element(used, {}, [](const auto& entry) { return entry.second; })->first;
+}
+
+// All of the process on one node, if CPUs and memory suffice there.
+std::optional<Advice> start_on_one(Pid pid, const std::vector<const ThreadReport*>& threads,
+                                   const Report& report, const AdviceFacts& facts) {
+    const auto node = node_for(threads);
+    if (!node) return std::nullopt;
+    const auto cpus = facts.cpus_for(pid, *node);
+    const auto resident = facts.resident_bytes(pid);
+    const auto on_it = facts.memory_on(pid, *node);
+    const auto room = facts.room_on(*node);
+    const std::uint64_t already = on_it ? (on_it->own_pages + on_it->other_pages) * kPageBytes : 0;
+    const bool fits = resident && room && *resident <= *room + already;
+    if (!fits || facts.cpus_used_by(threads) > static_cast<double>(cpus.size()) + kSlack) return std::nullopt;
+    std::string why =
+        "its threads use memory of several nodes; on one, none of it is remote. What does not fit "
+        "goes to other nodes";
+    if (AdviceFacts::cached_by(threads).share > kMuchCached)
+        why += "; the page cache they use is there, and stays";
+    return Advice{fmt::format("Start process {} on one node, if it does not grow", raw(pid)),
+                  fmt::format("numactl --cpunodebind={} --localalloc COMMAND", raw(*node)), why,
+                  left_if(report, threads, [](const Locality&) { return remote_if_bound(); })};
+}
+
+// Evenly over all nodes, where that leaves less remote.
+std::optional<Advice> interleave(Pid pid, const std::vector<const ThreadReport*>& threads,
+                                 const Report& report, const AdviceFacts& facts, bool is_first) {
     std::vector<Node> nodes;
     for (const auto& [node, info] : report.topology.nodes)
         if (info.memory_bytes > 0) nodes.push_back(node);
+    const std::uint64_t left_ns = left_if(
+        report, threads, [&](const Locality& locality) { return remote_if_interleaved(locality, nodes); });
+    if (facts.has_policy(pid, "interleave") ||
+        static_cast<double>(left_ns) > kWorthDoing * static_cast<double>(report.remote_cpu_ns))
+        return std::nullopt;
+    return Advice{is_first ? "Spread its memory evenly" : "Or spread its memory evenly, if it does grow",
+                  "numactl --interleave=all COMMAND",
+                  "no node's memory is then the bottleneck, though most of it stays remote", left_ns};
+}
+
+std::vector<Advice> plan_of(Pid pid, const std::vector<const ThreadReport*>& threads, const Report& report,
+                            const AdviceFacts& facts) {
     std::vector<Advice> advice;
-    const auto cpus = facts.cpus_for(pid, most);
-    const auto resident = facts.resident_bytes(pid);
-    const auto on_it = facts.memory_on(pid, most);
-    const auto room = facts.room_on(most);
-    const std::uint64_t already = on_it ? (on_it->own_pages + on_it->other_pages) * kPageBytes : 0;
-    const bool fits = resident && room && *resident <= *room + already;
-    if (fits && facts.cpus_used_by(threads) <= static_cast<double>(cpus.size()) + kSlack)
-        advice.push_back(
-            {fmt::format("Start process {} on one node, if it does not grow", raw(pid)),
-             fmt::format("numactl --cpunodebind={} --localalloc COMMAND", raw(most)),
-             "its threads use memory of several nodes; on one, none of it is remote. What does not fit "
-             "goes to other nodes",
-             left_if(report, threads, [](const Locality&) { return remote_if_bound(); })});
-    if (!facts.has_policy(pid, "interleave"))
-        advice.push_back(
-            {advice.empty() ? "Spread its memory evenly" : "Or spread its memory evenly, if it does grow",
-             "numactl --interleave=all COMMAND",
-             "no node's memory is then the bottleneck, though most of it stays remote",
-             left_if(report, threads,
-                     [&](const Locality& locality) { return remote_if_interleaved(locality, nodes); })});
+    if (auto start = start_on_one(pid, threads, report, facts)) advice.push_back(*std::move(start));
+    if (auto spread = interleave(pid, threads, report, facts, advice.empty()))
+        advice.push_back(*std::move(spread));
     return advice;
 }
 

@@ -11,6 +11,7 @@ namespace numadrift {
 namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
+constexpr double kNearlyAll = 0.9;
 
 } // namespace
 
@@ -29,7 +30,7 @@ std::vector<Cpu> AdviceFacts::cpus_for(Pid pid, Node node) const {
     return cpus;
 }
 
-double AdviceFacts::cpus_used_by(std::span<const ThreadReport* const> threads) const {
+double AdviceFacts::cpus_used_by(std::span<const ThreadReport* const> threads) {
     double used = 0;
     for (const ThreadReport* thread : threads)
         if (thread->end_ns > thread->begin_ns)
@@ -46,6 +47,22 @@ double AdviceFacts::cpus_used_on(Node node, std::span<const ThreadReport* const>
         if (found != thread.locality.cpu_ns.end()) used_ns += static_cast<double>(found->second);
     }
     return report_.duration_ns > 0 ? used_ns / static_cast<double>(report_.duration_ns) : 0;
+}
+
+AdviceFacts::Cached AdviceFacts::cached_by(std::span<const ThreadReport* const> threads) {
+    std::map<Node, double> by_node;
+    double cached = 0;
+    double all = 0;
+    for (const ThreadReport* thread : threads) {
+        all += static_cast<double>(thread->samples_exact);
+        for (const auto& [node, samples] : thread->samples_cached) {
+            by_node[node] += static_cast<double>(samples);
+            cached += static_cast<double>(samples);
+        }
+    }
+    if (cached == 0) return {};
+    const auto most = std::ranges::max_element(by_node, {}, [](const auto& entry) { return entry.second; });
+    return {cached / all, most->second >= kNearlyAll * cached ? most->first : kNoNode};
 }
 
 std::optional<AdviceFacts::Memory> AdviceFacts::memory_on(Pid pid, Node node) const {

@@ -21,8 +21,16 @@ public:
     std::vector<Cpu> cpus_for(Pid pid, Node node) const;
 
     // CPUs kept busy: by these threads wherever they ran, and by all others of the targets on the node.
-    double cpus_used_by(std::span<const ThreadReport* const> threads) const;
+    static double cpus_used_by(std::span<const ThreadReport* const> threads);
     double cpus_used_on(Node node, std::span<const ThreadReport* const> but) const;
+
+    // Of what these threads use, as samples have it: the share that lies in the page cache, which is no
+    // process' memory and stays where a file was read first, and the node that has nearly all of it.
+    struct Cached {
+        double share = 0;
+        Node node = kNoNode; // none: it is on several
+    };
+    static Cached cached_by(std::span<const ThreadReport* const> threads);
 
     // Of the process on the node, by the last survey: pages that are its own (heap, stacks, anonymous
     // memory), and that may be others' too, or are in huge pages of hugetlb. None: it was not surveyed.

@@ -147,11 +147,9 @@ Json thread_json(const ThreadReport& thread) {
     const Locality& locality = thread.locality;
     Json away = Json::array();
     for (const auto& interval : locality.away) away.push_back(away_json(interval));
-    Json evidence{{"hint", thread.evidence_hint},
-                  {"sampled", thread.samples_exact},
-                  {"sampled_weak", thread.samples_weak},
-                  {"sampled_pages", thread.pages_sampled},
-                  {"first_touch", thread.evidence_first_touch},
+    Json evidence{{"hint", thread.evidence_hint},          {"sampled", thread.samples_exact},
+                  {"sampled_weak", thread.samples_weak},   {"sampled_cached", by_node(thread.samples_cached)},
+                  {"sampled_pages", thread.pages_sampled}, {"first_touch", thread.evidence_first_touch},
                   {"kernel", thread.kernel_faults}};
     const auto share = locality.locality();
     return {

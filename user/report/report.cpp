@@ -34,6 +34,7 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.evidence_first_touch = track.evidence_touched;
     thread.samples_exact = track.samples_exact;
     thread.samples_weak = track.samples_weak;
+    thread.samples_cached = track.samples_cached;
     thread.pages_sampled = track.pages_sampled.estimate();
     thread.votes = track.votes;
     thread.sampling = track.sampling;

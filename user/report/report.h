@@ -26,9 +26,10 @@ struct ThreadReport {
     std::map<Node, std::uint64_t> hint_faults;
     std::uint64_t evidence_hint = 0;
     std::uint64_t evidence_first_touch = 0;
-    std::uint64_t samples_exact = 0; // of its data addresses
-    std::uint64_t samples_weak = 0;  // … that count a quarter
-    std::uint64_t pages_sampled = 0; // different ones among these, estimated
+    std::uint64_t samples_exact = 0;              // of its data addresses
+    std::uint64_t samples_weak = 0;               // … that count a quarter
+    std::map<Node, std::uint64_t> samples_cached; // of the exact ones: in the page cache, by its node
+    std::uint64_t pages_sampled = 0;              // different ones among these, estimated
     // Votes of these samples, in SampleLog's units, by where it ran and where the memory was.
     std::map<std::pair<Node, Node>, std::int64_t> votes;
     Sampling sampling;               // what became of all samples taken of it

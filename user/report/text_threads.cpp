@@ -93,6 +93,9 @@ std::string evidence_text(const ThreadReport& thread) {
     if (const std::uint64_t samples = thread.samples_exact + thread.samples_weak; samples > 0)
         text = fmt::format("{} samples of {} page{}", count_text(samples), count_text(thread.pages_sampled),
                            thread.pages_sampled == 1 ? "" : "s");
+    std::uint64_t cached = 0;
+    for (const auto& [node, samples] : thread.samples_cached) cached += samples;
+    if (cached > 0) text += fmt::format(" ({} in the page cache)", count_text(cached));
     add(thread.evidence_first_touch, "first touch");
     add(thread.evidence_hint, "hint faults");
     if (thread.kernel_faults > 0)

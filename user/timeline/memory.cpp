@@ -103,6 +103,9 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
     const std::int64_t weight = is_exact ? SampleLog::kExact : SampleLog::kWeak;
     const std::uint32_t sample = track.samples.add(now_ns, line, node, since_ns, has_moved, weight);
     ++(is_exact ? track.samples_exact : track.samples_weak);
+    const bool is_cached =
+        fields.how == ND_SAMPLE_copy && fields.address >> 63; // at an address of the kernel's
+    if (is_cached) ++track.samples_cached[node];
     track.pages_sampled.add(fields.address / kPageBytes);
     const bool has_voted = page.voted_line == line && now_ns < page.voted_ns + SampleLog::kAroundNs;
     if (const auto cpu = live_[*index].cpu; cpu && !has_voted) {

@@ -219,6 +219,7 @@ void Timeline::on(const Event& event, const TaskExec& fields) {
     track.samples.clear_at(now_ns);
     track.kernel.clear_at(now_ns);
     track.samples_exact = track.samples_weak = 0;
+    track.samples_cached.clear();
     live_[index].copies_left = 0;
     for (auto* weights : {&process_weights, &inherited_weights_})
         if (const auto process = weights->find(Pid{event.pid}); process != weights->end())

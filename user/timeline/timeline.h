@@ -79,9 +79,10 @@ struct ThreadTrack {
     // threads that have too few of them each. A line that all of them use votes once in a while.
     std::map<std::pair<Node, Node>, std::int64_t> votes;
     DistinctCount pages_sampled;
-    std::uint64_t samples_exact = 0;  // that are in its profile
-    std::uint64_t samples_weak = 0;   // … that count a quarter: the mapping only, or in a fault
-    std::int32_t preferred_node = -1; // as the kernel has it, at last
+    std::uint64_t samples_exact = 0;              // that are in its profile
+    std::uint64_t samples_weak = 0;               // … that count a quarter: the mapping only, or in a fault
+    std::map<Node, std::uint64_t> samples_cached; // of the exact ones: in the page cache, by its node
+    std::int32_t preferred_node = -1;             // as the kernel has it, at last
     std::vector<LimitsRecord> limits;
     std::vector<FailedMoveRecord> failed_moves;
     std::map<Node, std::uint64_t> touched_pages; // first touched by it; times one_in where sampled

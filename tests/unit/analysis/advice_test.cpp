@@ -254,10 +254,10 @@ TEST_CASE("a thread that is thrown to and fro is told to be kept at home, wherev
 
 TEST_CASE("a process that is larger than a node, and interleaved, is told neither to start on one nor to "
           "interleave") {
-    const auto spread = [](const char* policy, std::uint64_t free_bytes) {
+    const auto spread = [](const char* policy, std::uint64_t free_bytes, std::uint32_t pages_elsewhere) {
         Story story;
         story.at(0).seen(7, 0);
-        story.at(1).touch(7, 100, 1000, 0).touch(7, 5000, 1000, 1);
+        story.at(1).touch(7, 100, 1000, 0).touch(7, 5000, pages_elsewhere, 1);
         story.at(1500).add(0, Residency{"anonymous", policy, 0, 1000, 1000, 1000});
         story.at(1500).add(0, Residency{"anonymous", policy, 1, 1000, 1000, 1000});
         story.at(1600)
@@ -265,13 +265,52 @@ TEST_CASE("a process that is larger than a node, and interleaved, is told neithe
             .add(0, Counter{1, "free_bytes", free_bytes});
         return story.at(2000).runtime(7, 0, 2000).end().report();
     };
-    const auto full = spread("interleave 0-1", std::uint64_t{33} << 20);
+    const auto full = spread("interleave 0-1", std::uint64_t{33} << 20, 1700);
     CHECK(thread(full, 7).verdict == Verdict::spread);
     CHECK_FALSE(has_command(full, "numactl"));
-    const auto roomy = spread("default", std::uint64_t{400} << 20);
-    CHECK(has_command(roomy, "numactl --cpunodebind=0 --localalloc"));
+    const auto roomy = spread("default", std::uint64_t{400} << 20, 1700);
+    CHECK(has_command(roomy, "numactl --cpunodebind=1 --localalloc"));
     CHECK(has_command(roomy, "numactl --interleave=all"));
-    CHECK_FALSE(has_command(roomy, "numactl --cpunodebind=0 --membind"));
+    CHECK_FALSE(has_command(roomy, "numactl --cpunodebind=1 --membind"));
+    const auto even = spread("default", std::uint64_t{400} << 20, 1000);
+    CHECK(has_command(even, "numactl --cpunodebind=0 --localalloc"));
+    CHECK_FALSE(has_command(even, "numactl --interleave=all")); // half of it would be remote as well
+}
+
+TEST_CASE("a process that reads files is started where the page cache has them, or nothing is promised") {
+    const auto broker = [](int cached_on_1) { // on node 1; half of what it uses is its own, and there
+        Story story;
+        story.at(0).seen(7, 2);
+        for (std::uint64_t i = 0; i < 100; ++i) {
+            const std::uint64_t page_cache = std::uint64_t{0xffff888000000000} + i * 4096;
+            const std::int32_t node = i < static_cast<std::uint64_t>(cached_on_1) ? 1 : 0;
+            story.at(static_cast<double>(1 + i * 15)).add(7, AccessSample{i * 4096, 1, ND_SAMPLE_copy});
+            story.add(7, AccessSample{page_cache, node, ND_SAMPLE_copy});
+        }
+        story.at(1500).add(0, Residency{"anonymous", "default", 1, 300, 300, 300});
+        story.at(1600)
+            .add(0, Counter{0, "free_bytes", std::uint64_t{400} << 20})
+            .add(0, Counter{1, "free_bytes", std::uint64_t{400} << 20});
+        return story.at(2000).runtime(7, 2, 2000).end().report();
+    };
+    CHECK(thread(broker(0), 7).verdict == Verdict::spread);
+    CHECK(thread(broker(0), 7).samples_cached == std::map<Node, std::uint64_t>{{Node{0}, 100}});
+    CHECK(has_command(broker(0), "numactl --cpunodebind=0 --localalloc"));
+    CHECK_FALSE(has_command(broker(0), "numactl --cpunodebind=1"));
+    CHECK_FALSE(has_command(broker(20), "numactl")); // of the cache some would be remote wherever it runs
+}
+
+TEST_CASE("memory is not moved from threads that are at home to as many that are not") {
+    Story story;
+    for (const std::uint32_t tid : {7u, 8u, 9u, 10u}) {
+        story.at(0).seen(tid, tid < 9 ? 0 : 2);
+        story.at(1).touch(tid, tid * 10000, 1000, 0);
+    }
+    story.at(2000);
+    for (const std::uint32_t tid : {7u, 8u, 9u, 10u}) story.runtime(tid, tid < 9 ? 0 : 2, 1900);
+    const auto report = story.end().report();
+    CHECK(thread(report, 9).verdict == Verdict::misplaced);
+    CHECK_FALSE(has_command(report, "numadrift move"));
 }
 
 TEST_CASE("nothing is advised where the sources disagree, and that is said") {

@@ -64,8 +64,9 @@ void HostWatch::look_at_cpus(std::uint64_t now_ns, std::vector<Event>& events) {
         const auto [known, is_new] = cpus_.try_emplace(cpu, info);
         if (!is_new && known->second.is_offline == info.is_offline) continue;
         known->second.is_offline = info.is_offline; // an offline CPU tells no cache
-        events.push_back({now_ns, 0, 0,
-                          TopologyCpu{raw(cpu), raw(known->second.node), known->second.llc, info.is_offline}});
+        events.push_back(
+            {now_ns, 0, 0,
+             TopologyCpu{raw(cpu), raw(known->second.node), known->second.llc, info.is_offline}});
     }
 }
 

@@ -1,5 +1,5 @@
-// What a recording learns about the host while it goes on: its counters, CPUs that come and go, and clocks that
-// were set or stood still. Looks seldom, and more seldom where nothing happens.
+// What a recording learns about the host while it goes on: its counters, CPUs that come and go, and clocks
+// that were set or stood still. Looks seldom, and more seldom where nothing happens.
 #pragma once
 
 #include "event/event.h"
@@ -28,7 +28,7 @@ private:
 
     std::string root_;
     std::map<Cpu, Topology::CpuInfo> cpus_; // as they were told last
-    std::string online_;          // the kernel's list of them
+    std::string online_;                    // the kernel's list of them
     probe::Counters counters_;
     std::map<std::pair<std::int32_t, std::string>, std::uint64_t> known_;
     std::uint64_t next_ns_ = 0;

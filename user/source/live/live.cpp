@@ -7,9 +7,9 @@
 #include "source/live/host_watch.h"
 #include "source/live/memory_watch.h"
 #include "source/live/open_runs.h"
-#include "source/live/process_watch.h"
 #include "source/live/own_cost.h"
 #include "source/live/own_event.h"
+#include "source/live/process_watch.h"
 #include "source/live/programs.h"
 #include "source/live/rings.h"
 #include "timeline/order.h"
@@ -57,8 +57,8 @@ public:
          std::unique_ptr<live::Rings> rings)
         : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
           rings_(std::move(rings)), memory_(*programs_, options_.root), processes_(options_.root),
-          host_(options_.root, topology_),
-          begin_ns_(monotonic_ns()), cost_(begin_ns_), governor_(budget_ns(options_.budget, topology_)) {}
+          host_(options_.root, topology_), begin_ns_(monotonic_ns()), cost_(begin_ns_),
+          governor_(budget_ns(options_.budget, topology_)) {}
 
     void mark(Pid pid);
     bool mark_found();
@@ -132,7 +132,7 @@ private:
     std::uint64_t lost_at_look_ = 0;
     std::vector<std::uint32_t> missing_; // threads that were not there at the last look
     bool alive_ = true;
-    bool are_gone_ = false;             // those that options_.find would find
+    bool are_gone_ = false; // those that options_.find would find
     bool stopping_ = false;
     bool finished_ = false;
     bool more_ = false;

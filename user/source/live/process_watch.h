@@ -1,4 +1,5 @@
-// What a recording learns about processes beside their threads: the cgroup each is in, and what its cpuset allows.
+// What a recording learns about processes beside their threads: the cgroup each is in, and what its cpuset
+// allows.
 #pragma once
 
 #include "event/event.h"
