@@ -150,7 +150,10 @@ Advice pin_home(const Group& group, const Report& report, const AdviceFacts& fac
     if (group.verdict == Verdict::misplaced)
         why += "; next time let the threads that use memory be the first to touch it";
     if (const std::string not_now = why_not_home(group, facts, cpus); !not_now.empty())
-        return {text + ", if there is room", {}, not_now + "; " + why, std::nullopt};
+        return {text + (cpus.empty() ? ", once it may run there" : ", if there is room"),
+                {},
+                not_now + "; " + why,
+                std::nullopt};
     if (group.threads.size() > kMostCommands)
         why += fmt::format("; and {} more threads alike", group.threads.size() - kMostCommands);
     return {text, pin_command(group, report, cpu_list(cpus)), why,
@@ -245,7 +248,7 @@ bool can_be_balanced(const Group& group, const Report& report, const AdviceFacts
         if (std::ranges::any_of(at_home, [&](Cpu cpu) { return allows(cpus, raw(cpu)); })) return true;
         return facts.has_memory(group.to) &&
                allows(parse_list(thread->limits->mems), static_cast<std::uint32_t>(raw(group.to))) &&
-               thread->limits->policy != kPolicyBind;
+               thread->limits->policy != kPolicyBind && is_worth_moving(group, report);
     });
 }
 
