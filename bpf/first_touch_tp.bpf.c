@@ -1,17 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page placement by tracepoints alone, where the kernel refuses fentry: at a page fault the page
- * table tells what was there (walk.bpf.h), and at the thread's next fault what has come of it. The
- * last fault of a thread is shown by the task iterator, and settled before the thread moves.
+ * Page placement and hint faults by tracepoints alone, where the kernel refuses fentry: at a page
+ * fault the page table tells what was there (walk.bpf.h), and at the thread's next fault what has
+ * come of it. The last fault of a thread is shown by the task iterator, and settled before the
+ * thread moves. One program for both: a second one on a tracepoint makes attaching and detaching
+ * wait for RCU (kernel/tracepoint.c), in each slice of time.
  */
 #include "hint.bpf.h"
 #include "fault.bpf.h"
 
+/*
+ * A page that is there and yet not readable was made so by NUMA balancing (or by
+ * mprotect(PROT_NONE), and then the thread wanted it all the same).
+ */
+static __always_inline void tell_hint(struct thread_state *state, u64 id, u64 address, u64 before)
+{
+	struct hint_run fault = {};
+
+	if (!(before & FOUND_HINTED))
+		return;
+	fault.first_ns = bpf_ktime_get_ns();
+	fault.pages = pages_of_entry(before);
+	fault.address = address & -(fault.pages * PAGE_BYTES);
+	fault.page_node = node_of_pfn(frame_in(before));
+	fault.target_node = -1;
+	extend_hint_run(state, id, &fault);
+}
+
+static __always_inline void keep_fault(struct fault *fault, u64 address, u64 before)
+{
+	fault->address = 0; /* none, while it is being replaced */
+	barrier();
+	fault->before = before;
+	fault->time_ns = bpf_ktime_get_ns();
+	fault->jiffies = bpf_jiffies64();
+	fault->slice = fault_slice;
+	barrier();
+	fault->address = address & -PAGE_BYTES;
+}
+
 static __always_inline int begin_fault(unsigned long address)
 {
-	u64 id = bpf_get_current_pid_tgid(), pgd;
+	u64 id = bpf_get_current_pid_tgid(), pgd, before;
 	struct thread_state *state;
-	struct fault *fault;
 
 	if (!is_target(id >> 32) || !page_walk.direct_map)
 		return 0;
@@ -21,16 +52,13 @@ static __always_inline int begin_fault(unsigned long address)
 		return 0;
 	}
 	pgd = pgd_of((struct task_struct *)bpf_get_current_task());
-	settle_fault(state, id >> 32, id, pgd);
-	fault = &state->fault;
-	fault->address = 0; /* none, while it is being replaced */
-	barrier();
-	fault->before = look_up(pgd, address);
-	fault->time_ns = bpf_ktime_get_ns();
-	fault->jiffies = bpf_jiffies64();
-	fault->slice = fault_slice;
-	barrier();
-	fault->address = address & -PAGE_BYTES;
+	if (settings.faults_tell_touches)
+		settle_fault(state, id >> 32, id, pgd);
+	before = look_up(pgd, address);
+	if (settings.faults_tell_hints)
+		tell_hint(state, id, address, before);
+	if (settings.faults_tell_touches)
+		keep_fault(&state->fault, address, before);
 	return 0;
 }
 
@@ -46,43 +74,4 @@ SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(on_kernel_fault, unsigned long address)
 {
 	return begin_fault(address);
-}
-
-/*
- * A page that is there and yet not readable was made so by NUMA balancing (or by
- * mprotect(PROT_NONE), and then the thread wanted it all the same). The program above has just
- * noted what is there.
- */
-static __always_inline int tell_hint(unsigned long address)
-{
-	u64 id = bpf_get_current_pid_tgid();
-	struct thread_state *state;
-	struct hint_run fault = {};
-	u64 before;
-
-	if (!is_target(id >> 32))
-		return 0;
-	state = own_state(false);
-	if (!state || state->fault.address != (address & -PAGE_BYTES) ||
-	    state->fault.slice != fault_slice || !(state->fault.before & FOUND_HINTED))
-		return 0;
-	before = state->fault.before;
-	fault.first_ns = state->fault.time_ns;
-	fault.pages = pages_of_entry(before);
-	fault.address = address & -(fault.pages * PAGE_BYTES);
-	fault.page_node = node_of_pfn(frame_in(before));
-	fault.target_node = -1;
-	return extend_hint_run(state, id, &fault);
-}
-
-SEC("tp_btf/page_fault_user")
-int BPF_PROG(on_user_hint, unsigned long address)
-{
-	return tell_hint(address);
-}
-
-SEC("tp_btf/page_fault_kernel")
-int BPF_PROG(on_kernel_hint, unsigned long address)
-{
-	return tell_hint(address);
 }

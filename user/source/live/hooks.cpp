@@ -126,8 +126,8 @@ const std::vector<Hook>& hooks() {
 
         {"on_mpol_misplaced", "fexit/mpol_misplaced", "hint_fault", Path::exact, "nodes of hinted pages"},
         {"on_numa_fault", "fentry/task_numa_fault", "hint_fault", Path::exact, "hint faults"},
-        {"on_user_hint", "tp_btf/page_fault_user", "hint_fault", Path::fallback, "user faults"},
-        {"on_kernel_hint", "tp_btf/page_fault_kernel", "hint_fault", Path::fallback, "faults in syscalls"},
+        {"on_user_fault", "tp_btf/page_fault_user", "hint_fault", Path::fallback, "user faults"},
+        {"on_kernel_fault", "tp_btf/page_fault_kernel", "hint_fault", Path::fallback, "faults in syscalls"},
 
         {"on_move_numa", "tp_btf/sched_move_numa", "numa_decision", Path::extra, "moves"},
         {"on_swap_numa", "tp_btf/sched_swap_numa", "numa_decision", Path::extra, "swaps"},

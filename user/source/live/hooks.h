@@ -23,7 +23,7 @@ enum class Path {
 };
 
 struct Hook {
-    const char* program; // name in the skeleton
+    const char* program; // name in the skeleton; there is a hook for each source it is for
     const char* section; // "tp_btf/…", "fentry/…", as in the object
     const char* source;
     Path path;

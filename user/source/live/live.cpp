@@ -317,14 +317,17 @@ void Live::govern() {
                         {}});
     tell_rate(now_ns);
     if (!is_due) return;
-    if (const auto status = programs_->switch_fault_path(!governor_.is_on()); !status) {
+    const bool turns_on = !governor_.is_on();
+    // What is detached is silent from the first moment on, whatever the kernel waits for afterwards.
+    const std::uint64_t silent_since_ns = monotonic_ns();
+    if (const auto status = programs_->switch_fault_path(turns_on); !status) {
         governor_.give_up(); // the rest goes on
         for (const std::uint32_t kind : live::Programs::kSwitched)
             add(now_ns, SourceState{kind_name(kind), 0, status.error().what, {}});
         return;
     }
     now_ns = monotonic_ns();
-    governor_.switched(now_ns);
+    governor_.switched(turns_on ? now_ns : silent_since_ns);
     measure(now_ns);
     tell_rate(now_ns);
 }

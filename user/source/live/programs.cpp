@@ -23,8 +23,7 @@ namespace {
 
 constexpr const char* kEachPolicy = "each_policy";
 constexpr const char* kEachWalk = "each_walk";
-constexpr std::array kWalking = {kEachWalk, "on_user_fault", "on_kernel_fault", "on_user_hint",
-                                 "on_kernel_hint"};
+constexpr std::array kWalking = {kEachWalk, "on_user_fault", "on_kernel_fault"};
 
 // libbpf names the guilty program only in what it prints; warnings are kept here meanwhile.
 std::string& libbpf_words() {
@@ -63,6 +62,12 @@ bool tells_origin(const Hook* hook) {
     return std::string_view(hook->covers) == kPageOrigin;
 }
 
+bool is_told_by_faults(const Choice& choice, std::string_view source) {
+    return std::ranges::any_of(choice.programs, [source](const Hook* hook) {
+        return hook->source == source && hook->path == Path::fallback;
+    });
+}
+
 // Tracing programs have it from 5.12 on, their helper for the current task's registers came with 5.15.
 bool has_task_storage(const KernelBtf& kernel) {
     return kernel.has_helper("BPF_FUNC_task_storage_get") && kernel.has_helper("BPF_FUNC_task_pt_regs");
@@ -90,6 +95,8 @@ void fill_settings(nd_skeleton& skeleton, const KernelBtf& kernel, const Program
     settings.has_task_regs = kernel.has_helper("BPF_FUNC_task_pt_regs");
     settings.node_ids = options.node_ids;
     settings.knows_origin = std::ranges::any_of(choice.programs, tells_origin);
+    settings.faults_tell_touches = is_told_by_faults(choice, "first_touch");
+    settings.faults_tell_hints = is_told_by_faults(choice, "hint_fault");
     for (const nd_pfn_range& range : options.pfn_ranges)
         if (settings.pfn_ranges < ND_MAX_PFN_RANGES) settings.pfn_range[settings.pfn_ranges++] = range;
     skeleton.rodata->settings = settings;
@@ -200,7 +207,9 @@ std::optional<Programs::Offender> Programs::try_choice(const Choice& choice, con
     if (!offender && has_task_storage(kernel) && !can_be_made(skeleton_->maps.task_states))
         offender = load(choice, kernel, options, false);
     if (offender) return offender;
+    std::set<std::string_view> attached; // one may be for several sources
     for (const Hook* hook : choice.programs) {
+        if (!attached.insert(hook->program).second) continue;
         if (auto refused = attach_program(*hook, options)) return refused;
         if (is_in_fault_path(*hook)) fault_path_.push_back(hook);
     }
