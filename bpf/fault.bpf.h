@@ -18,7 +18,24 @@
 #define FOUND_MOVING (1ull << 8) /* no page now, but one that is being moved, or a device's */
 #define FOUND_CODE (1ull << 9)	 /* it may be executed */
 
-/* Defined in walk.bpf.c: verified once. The address is that of a page. */
+/* Where no page is, the upper five bits of an entry are the type of swap; those from
+ * MAX_SWAPFILES on (22 to 29: include/linux/swap.h) are migrations, devices and markers. */
+#define SWAP_TYPE_SHIFT 59
+#define FIRST_SPECIAL_TYPE 20
+
+/* 0: nothing is there, or nobody can say. */
+static __always_inline u64 found_of(struct page_entry *found, u64 address)
+{
+	if (found->failed || !found->raw)
+		return 0;
+	if (!found->pte)
+		return found->raw >> SWAP_TYPE_SHIFT >= FIRST_SPECIAL_TYPE ? FOUND_MOVING : 0;
+	return frame_of(found, address) << 12 | found->shift | FOUND_THERE |
+	       (found->pte & PTE_PRESENT ? 0 : FOUND_HINTED) |
+	       (found->pte & PTE_NO_EXEC ? 0 : FOUND_CODE);
+}
+
+/* The same by a walk: walk.bpf.c. */
 u64 look_up(u64 pgd, u64 address);
 
 static __always_inline u64 frame_in(u64 found)
@@ -31,15 +48,17 @@ static __always_inline u32 pages_of_entry(u64 found)
 	return 1u << (((found & FOUND_SHIFT) - 12) & 31);
 }
 
-/* The run of one fault: `pages` 0 while nothing has come of it. */
-static __always_inline struct extent brought_by(const struct fault *fault, u64 pgd)
+static __always_inline bool is_pending(const struct fault *fault)
+{
+	return fault->address && fault->slice == fault_slice;
+}
+
+/* The run of one fault, by what is there now; `pages` is 0 while nothing has come of it. */
+static __always_inline struct extent brought_by(const struct fault *fault, u64 after)
 {
 	struct extent run = {};
-	u64 before = fault->before, after;
+	u64 before = fault->before;
 
-	if (!fault->address || fault->slice != fault_slice || !pgd)
-		return run;
-	after = look_up(pgd, fault->address);
 	/* A page that was there is replaced when it is written to and was shared, or the zero page.
 	 * One that was hinted may have been moved; one that was moving is back. */
 	if (!(after & FOUND_THERE) || after & FOUND_HINTED || after & FOUND_CODE ||
@@ -56,10 +75,10 @@ static __always_inline struct extent brought_by(const struct fault *fault, u64 p
 	return run;
 }
 
-/* The thread of this state has the page table `pgd`; it faults again, or does not run. */
-static __always_inline void settle_fault(struct thread_state *state, u32 pid, u32 tid, u64 pgd)
+/* The thread of this state faults again, or does not run; `after` is what is there now. */
+static __always_inline void settle_fault(struct thread_state *state, u32 pid, u32 tid, u64 after)
 {
-	struct extent run = brought_by(&state->fault, pgd);
+	struct extent run = brought_by(&state->fault, after);
 
 	if (!run.pages)
 		return;

@@ -39,10 +39,26 @@ static __always_inline void keep_fault(struct fault *fault, u64 address, u64 bef
 	fault->address = address & -PAGE_BYTES;
 }
 
+#define BLOCK_SHIFT 21 /* what one last table holds */
+
+/* What is there now, where the thread faulted before. Where that is near, in the table at hand. */
+static __always_inline u64 found_after(const struct fault *last, u64 pgd, u64 leaf, u64 address)
+{
+	struct page_entry near = {.shift = 12};
+	u64 entry = 0;
+
+	if (!leaf || last->address >> BLOCK_SHIFT != address >> BLOCK_SHIFT ||
+	    !read_entry(leaf, last->address, 12, &entry))
+		return look_up(pgd, last->address);
+	read_into(&near, entry);
+	return found_of(&near, last->address);
+}
+
 static __always_inline int begin_fault(unsigned long address)
 {
-	u64 id = bpf_get_current_pid_tgid(), pgd, before;
+	u64 id = bpf_get_current_pid_tgid(), pgd, leaf, before;
 	struct thread_state *state;
+	struct page_entry found;
 
 	if (!is_target(id >> 32) || !page_walk.direct_map)
 		return 0;
@@ -52,9 +68,12 @@ static __always_inline int begin_fault(unsigned long address)
 		return 0;
 	}
 	pgd = pgd_of((struct task_struct *)bpf_get_current_task());
-	if (settings.faults_tell_touches)
-		settle_fault(state, id >> 32, id, pgd);
-	before = look_up(pgd, address);
+	if (!pgd)
+		return 0;
+	found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address, &leaf);
+	before = found_of(&found, address);
+	if (settings.faults_tell_touches && is_pending(&state->fault))
+		settle_fault(state, id >> 32, id, found_after(&state->fault, pgd, leaf, address));
 	if (settings.faults_tell_hints)
 		tell_hint(state, id, address, before);
 	if (settings.faults_tell_touches)

@@ -173,9 +173,9 @@ static __always_inline void copy_fault(struct nd_task_row *row, struct thread_st
 	fault.jiffies = last->jiffies;
 	fault.slice = last->slice;
 	barrier();
-	if (!fault.address || last->address != fault.address || last->time_ns != fault.time_ns)
+	if (!is_pending(&fault) || last->address != fault.address || last->time_ns != fault.time_ns)
 		return;
-	run = brought_by(&fault, pgd_of(p));
+	run = brought_by(&fault, look_up(pgd_of(p), fault.address));
 	if (!run.pages)
 		return;
 	if (row->touch_pages && continues(&state->extent, &run)) {

@@ -18,7 +18,8 @@ __noinline int try_base(u32 candidate)
 	u64 pgd = walk_query.pgd;
 	u32 levels = 4 + (candidate & 1);
 	u64 base = (pgd & ~((1ull << 30) - 1)) - ((u64)(candidate >> 1) << 30);
-	struct page_entry found = walk_table(pgd, base, levels, pgd);
+	u64 leaf;
+	struct page_entry found = walk_table(pgd, base, levels, pgd, &leaf);
 
 	if (found.failed || !found.pte || frame_of(&found, pgd) != (pgd - base) >> 12)
 		return 0;
@@ -27,23 +28,14 @@ __noinline int try_base(u32 candidate)
 	return 1;
 }
 
-/* Where no page is, the upper five bits of an entry are the type of swap; those from
- * MAX_SWAPFILES on (22 to 29: include/linux/swap.h) are migrations, devices and markers. */
-#define SWAP_TYPE_SHIFT 59
-#define FIRST_SPECIAL_TYPE 20
-
-/* 0: nothing is there, or nobody can say. */
+/* A function of its own: verified once. */
 __noinline u64 look_up(u64 pgd, u64 address)
 {
-	struct page_entry found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address);
+	u64 leaf;
+	struct page_entry found =
+	    walk_table(pgd, page_walk.direct_map, page_walk.levels, address, &leaf);
 
-	if (found.failed || !found.raw)
-		return 0;
-	if (!found.pte)
-		return found.raw >> SWAP_TYPE_SHIFT >= FIRST_SPECIAL_TYPE ? FOUND_MOVING : 0;
-	return frame_of(&found, address) << 12 | found.shift | FOUND_THERE |
-	       (found.pte & PTE_PRESENT ? 0 : FOUND_HINTED) |
-	       (found.pte & PTE_NO_EXEC ? 0 : FOUND_CODE);
+	return found_of(&found, address);
 }
 
 __noinline int answer_page(u32 index)
@@ -66,11 +58,12 @@ __noinline int next_block(u32 unused)
 	u64 at = walk_query.cursor;
 	u32 n = walk_query.pages & (ND_WALK_PAGES - 1);
 	struct page_entry found;
+	u64 leaf;
 	u32 shift;
 
 	if (at >= walk_query.end)
 		return 0;
-	found = walk_table(walk_query.pgd, page_walk.direct_map, page_walk.levels, at);
+	found = walk_table(walk_query.pgd, page_walk.direct_map, page_walk.levels, at, &leaf);
 	shift = found.shift & 63;
 	if (shift < ND_WALK_BLOCK_SHIFT)
 		shift = ND_WALK_BLOCK_SHIFT;

@@ -39,40 +39,46 @@ static __always_inline bool read_entry(u64 table, u64 address, u32 shift, u64 *e
 				     (void *)(table + (address >> shift & 511) * 8)) == 0;
 }
 
+/* What an entry says, raw as it stands. */
+static __always_inline void read_into(struct page_entry *result, u64 entry)
+{
+	result->raw = entry;
+	result->pte = entry & (PTE_PRESENT | PTE_PROTNONE) ? upright(entry) : 0;
+}
+
 /*
- * The walk. As gup_fast does, the entry of the last table is looked at again when its page has been
- * read: if it is another now, the table may have been freed meanwhile.
+ * The walk. As gup_fast does, the entry above is looked at again when that of the page has been
+ * read: if it is another now, the table may have been freed meanwhile. `leaf` is the last table,
+ * where there is one.
  */
 static __always_inline struct page_entry walk_table(u64 pgd, u64 direct_map, u32 levels,
-						    u64 address)
+						    u64 address, u64 *leaf)
 {
 	struct page_entry result = {.shift = levels == 5 ? 48 : 39, .failed = true};
 	u64 table = pgd, above = 0, above_again = 0, above_table = 0;
 
+	*leaf = 0;
 	for (int level = 0; level < 5; level++) {
 		u64 entry = 0;
 
 		if (!read_entry(table, address, result.shift, &entry))
 			return result;
-		if (above_table &&
-		    read_entry(above_table, address, result.shift + 9, &above_again) &&
-		    (above_again ^ above) & ~PTE_USED)
-			return result;
-		result.pte = 0;
-		result.raw = entry;
-		result.failed = false;
-		if (!entry)
-			return result;
-		if (result.shift == 12 || entry & PTE_HUGE || !(entry & PTE_PRESENT)) {
-			if (entry & (PTE_PRESENT | PTE_PROTNONE))
-				result.pte = upright(entry);
-			return result;
+		if (entry && result.shift != 12 && !(entry & PTE_HUGE) && entry & PTE_PRESENT) {
+			above = entry;
+			above_table = table;
+			table = direct_map + (entry & page_walk.frame_mask);
+			result.shift -= 9;
+			continue;
 		}
-		result.failed = true;
-		above = entry;
-		above_table = table;
-		table = direct_map + (entry & page_walk.frame_mask);
-		result.shift -= 9;
+		if (above_table &&
+		    (!read_entry(above_table, address, result.shift + 9, &above_again) ||
+		     (above_again ^ above) & ~PTE_USED))
+			return result;
+		if (result.shift == 12)
+			*leaf = table;
+		result.failed = false;
+		read_into(&result, entry);
+		return result;
 	}
 	return result;
 }
@@ -108,7 +114,9 @@ static __always_inline s32 walk_node(u64 pgd, u64 address, struct page_entry *fo
 {
 	u64 frame;
 
-	*found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address);
+	u64 leaf;
+
+	*found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address, &leaf);
 	if (!found->pte)
 		return -1;
 	frame = frame_of(found, address);
