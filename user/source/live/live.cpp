@@ -254,7 +254,7 @@ void Live::look_at_tasks(bool first) {
     for (const nd_task_row& row : rows) {
         alive_ |= row.ended == 0;
         if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
-        processes_.look(row, order_.inbox());
+        if (row.ended == 0) processes_.look(row.time_ns, row.pid, order_.inbox());
         open_runs_.look(row, order_.inbox());
     }
     memory_.look(monotonic_ns(), rows, order_.inbox());
@@ -337,9 +337,9 @@ void Live::finish() {
     do drain();
     while (more_);
     memory_.finish(order_.inbox());
+    processes_.finish(monotonic_ns(), order_.inbox());
     const std::uint64_t before_ns = monotonic_ns();
     count_losses(before_ns); // before the run times below, which they make uncertain
-    processes_.look_at_all_again();
     look_at_tasks(false);
     const std::uint64_t now_ns = monotonic_ns();
     host_.finish(now_ns, order_.inbox());

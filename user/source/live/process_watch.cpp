@@ -4,17 +4,16 @@
 
 namespace numadrift::live {
 
-void ProcessWatch::look(const nd_task_row& row, std::vector<Event>& events) {
-    if (row.ended != 0) return;
-    Known& known = known_[row.pid];
+void ProcessWatch::look(std::uint64_t now_ns, std::uint32_t pid, std::vector<Event>& events) {
+    Known& known = known_[pid];
     if (!std::exchange(known.is_due, false)) return;
-    auto cgroup = probe::cgroup_of(root_, Pid{row.pid});
+    auto cgroup = probe::cgroup_of(root_, Pid{pid});
     if (cgroup.empty()) return;
-    auto cpuset = probe::cpuset_of(root_, Pid{row.pid});
+    auto cpuset = probe::cpuset_of(root_, Pid{pid});
     const std::array now{cgroup, cpuset.cpus, cpuset.mems};
     if (std::exchange(known.told, now) == now) return;
-    events.push_back({row.time_ns, row.pid, 0,
-                      Process{std::move(cgroup), std::move(cpuset.cpus), std::move(cpuset.mems)}});
+    events.push_back(
+        {now_ns, pid, 0, Process{std::move(cgroup), std::move(cpuset.cpus), std::move(cpuset.mems)}});
 }
 
 void ProcessWatch::take_note(const Event& event) {
@@ -24,12 +23,13 @@ void ProcessWatch::take_note(const Event& event) {
     if (const auto known = known_.find(event.pid); known != known_.end()) known->second.is_due = true;
 }
 
-void ProcessWatch::look_at_all_again() {
-    constexpr std::size_t kMost = 1000; // some 50 us each
+void ProcessWatch::finish(std::uint64_t now_ns, std::vector<Event>& events) {
+    constexpr std::size_t kMost = 1000; // some 50 us each, and more where the CPUs are busy
     std::size_t left = kMost;
     for (auto& [pid, known] : known_) {
         if (left-- == 0) return;
         known.is_due = true;
+        look(now_ns, pid, events);
     }
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "event/event.h"
-#include "source/live/kernel_side.h"
 
 #include <array>
 #include <cstdint>
@@ -18,14 +17,14 @@ class ProcessWatch {
 public:
     explicit ProcessWatch(std::string root) : root_(std::move(root)) {}
 
-    // With a thread of it, as it is; only what changed becomes an event.
-    void look(const nd_task_row& row, std::vector<Event>& events);
+    // At the process of a thread that is there; only what changed becomes an event.
+    void look(std::uint64_t now_ns, std::uint32_t pid, std::vector<Event>& events);
 
     // An event of the hooks may change what is known: another cpuset moves threads.
     void take_note(const Event& event);
 
-    // The next look is the last one: what a cpuset allows beside has moved nobody.
-    void look_at_all_again();
+    // The last look at all of them: what a cpuset allows beside has moved nobody.
+    void finish(std::uint64_t now_ns, std::vector<Event>& events);
 
 private:
     struct Known {
