@@ -15,7 +15,7 @@
 #define FOUND_SHIFT 63ull
 #define FOUND_THERE (1ull << 6)	 /* a page, with its frame */
 #define FOUND_HINTED (1ull << 7) /* and it is there, yet not readable */
-#define FOUND_MOVING (1ull << 8) /* no page now, but one that is being moved, or a device's */
+#define FOUND_MOVING (1ull << 8) /* one that is being moved, or a device's; or nobody can say */
 #define FOUND_CODE (1ull << 9)	 /* it may be executed */
 
 /* Where no page is, the upper five bits of an entry are the type of swap; those from
@@ -23,10 +23,12 @@
 #define SWAP_TYPE_SHIFT 59
 #define FIRST_SPECIAL_TYPE 20
 
-/* 0: nothing is there, or nobody can say. */
+/* 0: nothing is there. */
 static __always_inline u64 found_of(struct page_entry *found, u64 address)
 {
-	if (found->failed || !found->raw)
+	if (found->failed)
+		return FOUND_MOVING;
+	if (!found->raw)
 		return 0;
 	if (!found->pte)
 		return found->raw >> SWAP_TYPE_SHIFT >= FIRST_SPECIAL_TYPE ? FOUND_MOVING : 0;

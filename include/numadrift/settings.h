@@ -23,10 +23,10 @@ struct nd_settings {
 	u32 has_task_storage; /* tracing programs may keep state in a task (5.15; some of 5.12) */
 	u32 has_task_regs;    /* helpers bpf_get_current_task_btf and bpf_task_pt_regs (5.15) */
 	u32 pfn_ranges;
-	u32 knows_origin; /* a hook tells where migrating pages come from */
+	u32 knows_origin;	 /* a hook tells where migrating pages come from */
 	u32 faults_tell_touches; /* the programs on page faults do (bpf/first_touch_tp.bpf.c) */
 	u32 faults_tell_hints;
-	u32 node_ids;	  /* nr_node_ids, of the arrays of NUMA balancing; at most ND_FAULT_NODES */
+	u32 node_ids; /* nr_node_ids, of the arrays of NUMA balancing; at most ND_FAULT_NODES */
 	struct nd_pfn_range pfn_range[ND_MAX_PFN_RANGES];
 };
 

@@ -118,13 +118,14 @@ private:
         return static_cast<double>(longest_ns);
     }
 
-    // Before its first look, if it was born into the recording, and after its last, when it ends: whenever
-    // the emulator comes to that. NUMA balancing does a lot there in its context.
+    // Before its first look and after its last, a round of work each: and all of its life until then, if it
+    // was born into the recording, and its end, whenever the emulator comes to that. NUMA balancing does a
+    // lot there in its context.
     double unlooked_ns() const {
         const auto born_ns =
             worker_.worker.start_ms > 0 ? static_cast<double>(worker_.cpu.front().cpu_ns) : 0.0;
         const bool is_long = truth_.scenario.kind == "numa" || worker_.worker.end_ms > 0;
-        return born_ns + longest_round_ns() + (is_long ? 100e6 : 2e6);
+        return born_ns + 2 * longest_round_ns() + (is_long ? 100e6 : 2e6);
     }
 
     void check_cpu(const nlohmann::json& thread) {
