@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <sstream>
 #include <unistd.h>
 #include <utility>
 
@@ -43,9 +44,21 @@ std::uint64_t Sampler::Waiting::page() const {
     return address & kPageMask;
 }
 
+// Of all mappings, of code and of data (/proc/PID/statm): no lock is taken for them. Empty: the process is
+// gone.
+std::string Sampler::sizes_of(std::uint32_t pid) const {
+    const auto text = read_file(fmt::format("{}/proc/{}/statm", options_.root, pid));
+    if (!text) return {};
+    std::istringstream words(*text);
+    std::string size, resident, shared, code, unused, data;
+    words >> size >> resident >> shared >> code >> unused >> data;
+    return fmt::format("{} {} {}", size, code, data);
+}
+
 // Reading holds the mmap lock too, and is paid for like a question. False: the process is gone.
 bool Sampler::read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns) {
     const PageQuery::Spent begin = query_.now();
+    known.sizes = sizes_of(pid);
     const auto text = read_file(fmt::format("{}/proc/{}/maps", options_.root, pid));
     if (text) known.mappings = Mappings::parse(*text);
     query_.charge_since(begin);
@@ -193,7 +206,10 @@ void Sampler::ask_survey(std::size_t most, std::vector<Event>& events) {
         const Pid pid = surveys_wanted_.front();
         surveys_wanted_.pop_front();
         Known& known = processes_[raw(pid)];
-        if (!read_mappings(raw(pid), known, query_.now_ns())) {
+        const std::string sizes = sizes_of(raw(pid));
+        // Others in the place of as large ones are read when a sample is of them.
+        const bool is_known = known.read_ns > 0 && !sizes.empty() && sizes == known.sizes;
+        if (!is_known && !read_mappings(raw(pid), known, query_.now_ns())) {
             processes_.erase(raw(pid));
             return;
         }

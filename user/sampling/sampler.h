@@ -76,6 +76,7 @@ public:
 private:
     struct Known { // of a process
         Mappings mappings;
+        std::string sizes; // of its mappings in all, before they were read
         std::uint64_t read_ns = 0;
         std::uint64_t next_read_ns = 0;
         std::uint64_t pause_ns = 0; // until then, longer each time it was in vain
@@ -96,6 +97,7 @@ private:
 
     const Mapping* mapping_of(std::uint32_t pid, std::uint64_t address, std::uint64_t now_ns);
     bool read_mappings(std::uint32_t pid, Known& known, std::uint64_t now_ns);
+    std::string sizes_of(std::uint32_t pid) const;
     void thin_out();
     void tell_forbidden(std::uint64_t now_ns, std::vector<Event>& events);
     std::size_t ask_waiting(std::size_t most, std::vector<Event>& events);

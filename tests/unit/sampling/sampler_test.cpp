@@ -273,6 +273,28 @@ TEST_CASE("a process that may not be asked about turns the source off, with the 
     CHECK(std::get<SourceState>(told[0].payload).why.find("CAP_SYS_PTRACE") != std::string::npos);
 }
 
+TEST_CASE("the mappings of a process are read again for a survey only where their sizes have changed") {
+    World world;
+    world.tree.file("/proc/100/statm", "4096 4096 0 10 0 4086 0\n");
+    Sampler sampler = world.sampler();
+    const auto surveyed_kind = [&] {
+        sampler.survey(Pid{100});
+        std::vector<Event> events;
+        for (int pass = 0; sampler.is_busy() && pass < 1000; ++pass) {
+            world.now_ns += 20 * kMs;
+            sampler.pass(events);
+        }
+        for (const Event& event : events)
+            if (const auto* row = std::get_if<Residency>(&event.payload)) return row->mapping;
+        return std::string("none");
+    };
+    CHECK(surveyed_kind() == "anonymous");
+    world.tree.file("/proc/100/maps", "7f0000001000-7f0001001000 rw-p 00000000 00:00 0 [heap]\n");
+    CHECK(surveyed_kind() == "anonymous");
+    world.tree.file("/proc/100/statm", "4097 4096 0 10 0 4087 0\n");
+    CHECK(surveyed_kind() == "heap");
+}
+
 TEST_CASE("a survey tells residency with bounds that hold the truth") {
     World world;
     Sampler sampler = world.sampler();
