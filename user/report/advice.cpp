@@ -124,7 +124,7 @@ std::string why_not_home(const Group& group, const AdviceFacts& facts, const std
     if (cpus.empty())
         return fmt::format("no CPU of node {} is online and in the cpuset of process {}: give it some first",
                            raw(group.home), raw(group.pid));
-    const double wanted = facts.cpus_used_by(group.threads);
+    const double wanted = AdviceFacts::cpus_used_by(group.threads);
     const double taken = facts.cpus_used_on(group.home, group.threads);
     if (wanted + taken <= static_cast<double>(cpus.size()) + kSlack) return {};
     return fmt::format(
@@ -295,7 +295,8 @@ std::optional<Advice> start_on_one(Pid pid, const std::vector<const ThreadReport
     const auto room = facts.room_on(*node);
     const std::uint64_t already = on_it ? (on_it->own_pages + on_it->other_pages) * kPageBytes : 0;
     const bool fits = resident && room && *resident <= *room + already;
-    if (!fits || facts.cpus_used_by(threads) > static_cast<double>(cpus.size()) + kSlack) return std::nullopt;
+    if (!fits || AdviceFacts::cpus_used_by(threads) > static_cast<double>(cpus.size()) + kSlack)
+        return std::nullopt;
     std::string why =
         "its threads use memory of several nodes; on one, none of it is remote. What does not fit "
         "goes to other nodes";
