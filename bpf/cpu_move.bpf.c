@@ -138,9 +138,7 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 		return 0;
 	state = state_of(p, false);
 	if (state) {
-		if (is_pending(&state->fault))
-			settle_fault(state, p->tgid, p->pid,
-				     look_up(pgd_of(p), state->fault.address));
+		settle_pending(state, p->tgid, p->pid, p);
 		end_runs(state, p->tgid, p->pid);
 	}
 	event = RESERVE(cpu_move, p->tgid, p->pid);

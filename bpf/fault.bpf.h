@@ -89,4 +89,12 @@ static __always_inline void settle_fault(struct thread_state *state, u32 pid, u3
 	extend(state, pid, tid, &run);
 }
 
+/* The same, of a thread that may not fault for long, or before its extent ends. */
+static __always_inline void settle_pending(struct thread_state *state, u32 pid, u32 tid,
+					   struct task_struct *p)
+{
+	if (is_pending(&state->fault))
+		settle_fault(state, pid, tid, look_up(pgd_of(p), state->fault.address));
+}
+
 #endif

@@ -4,8 +4,7 @@
  * page's state (both nodes are known), then it puts the new page into every page table that had
  * the old one (whose memory, where), and reports at the end; its reason is announced at the start.
  */
-#include "touch.bpf.h"
-#include "walk.bpf.h"
+#include "fault.bpf.h"
 
 struct migration {
 	u64 to; /* the new page, to see that both steps speak of one */
@@ -98,9 +97,10 @@ static __always_inline int emit_move(u32 pid, unsigned long address, u32 pages, 
 	if (from_node == to_node || to_node < 0)
 		return 0; /* compaction inside a node */
 	state = own_state(false);
-	if (state)
-		end_extent(state, id >> 32,
-			   (u32)id); /* the page may be in it: touched, then moved */
+	if (state) { /* the page may be in its extent: touched, then moved */
+		settle_pending(state, id >> 32, id, (struct task_struct *)bpf_get_current_task());
+		end_extent(state, id >> 32, (u32)id);
+	}
 	event = RESERVE(page_move, pid, id >> 32 == pid ? (u32)id : 0);
 	if (!event)
 		return 0;

@@ -142,26 +142,28 @@ static __always_inline void copy_hint_run(struct nd_task_row *row, struct thread
 		row->hint_pages = 0;
 }
 
-/* The thread's open extent as it is now; nothing while it is being replaced. */
-static __always_inline void copy_extent(struct nd_task_row *row, struct thread_state *state)
+/* The thread's open extent as it is now, `pages` 0 where none is open; false while it is being
+ * replaced. */
+static __always_inline bool copy_extent(struct extent *copy, struct thread_state *state)
 {
 	volatile struct extent *extent = &state->extent;
 	u32 seq = extent->seq;
 
 	barrier();
-	row->touch_ns = extent->first_ns;
-	row->touch_address = extent->address;
-	row->touch_node = extent->node;
-	row->touch_memory = extent->memory;
-	row->touch_pages = extent->pages;
+	copy->first_ns = extent->first_ns;
+	copy->address = extent->address;
+	copy->jiffies = extent->jiffies;
+	copy->node = extent->node;
+	copy->memory = extent->memory;
+	copy->pages = extent->pages;
 	barrier();
-	if (seq & 1 || seq != extent->seq)
-		row->touch_pages = 0;
+	return !(seq & 1) && seq == extent->seq;
 }
 
-/* What has come of the thread's last fault, after its extent was copied. */
-static __always_inline void copy_fault(struct nd_task_row *row, struct thread_state *state,
-				       struct task_struct *p)
+/* What has come of the thread's last fault, by the extent as it was copied before: the thread
+ * itself will join the two, or not, by the same rule. */
+static __always_inline void copy_fault(struct nd_task_row *row, struct extent *copy,
+				       struct thread_state *state, struct task_struct *p)
 {
 	volatile struct fault *last = &state->fault;
 	struct fault fault = {.address = last->address};
@@ -178,14 +180,29 @@ static __always_inline void copy_fault(struct nd_task_row *row, struct thread_st
 	run = brought_by(&fault, look_up(pgd_of(p), fault.address));
 	if (!run.pages)
 		return;
-	if (row->touch_pages && continues(&state->extent, &run)) {
-		row->touch_pages += run.pages;
+	if (continues(copy, &run)) {
+		copy->pages += run.pages;
 		return;
 	}
 	row->fault_ns = run.first_ns;
 	row->fault_address = run.address;
 	row->fault_pages = run.pages;
 	row->fault_node = run.node;
+}
+
+static __always_inline void copy_touches(struct nd_task_row *row, struct thread_state *state,
+					 struct task_struct *p)
+{
+	struct extent copy = {};
+
+	if (!copy_extent(&copy, state))
+		return;
+	copy_fault(row, &copy, state, p);
+	row->touch_ns = copy.first_ns;
+	row->touch_address = copy.address;
+	row->touch_node = copy.node;
+	row->touch_memory = copy.memory;
+	row->touch_pages = copy.pages;
 }
 
 /* All threads of the targets, read by user space a few times a second: nd_task_row each. */
@@ -211,9 +228,8 @@ int each_task(struct bpf_iter__task *ctx)
 	}
 	state = state_of(p, false);
 	if (state) {
-		copy_extent(&row, state);
+		copy_touches(&row, state, p);
 		copy_hint_run(&row, state);
-		copy_fault(&row, state, p);
 	}
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
