@@ -12,8 +12,8 @@ mkfifo /tmp/recording
 numadrift record -p "$service,$one,$two" -o /out/view.ndt --ready-fd 3 >/out/answer 2>/out/said 3>/tmp/recording &
 recorder=$!
 read -r _ </tmp/recording || { cat /out/said; exit 1; }
+kill -USR1 $service # at once: what looks at the begin of this is to see its threads
 numadrift mark "$(printf '<script>alert(1)</script>\033[31m')" >/out/marked || cat /out/marked
-kill -USR1 $service
 wait $service || exit 1
 numadrift mark 'the service has ended'
 kill $one $two
