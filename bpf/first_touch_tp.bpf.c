@@ -56,7 +56,7 @@ static __always_inline u64 found_after(const struct fault *last, u64 pgd, u64 le
 
 static __always_inline int begin_fault(unsigned long address)
 {
-	u64 id = bpf_get_current_pid_tgid(), pgd, leaf, before;
+	u64 id = bpf_get_current_pid_tgid(), pgd, before;
 	struct thread_state *state;
 	struct page_entry found;
 
@@ -70,10 +70,11 @@ static __always_inline int begin_fault(unsigned long address)
 	pgd = pgd_of((struct task_struct *)bpf_get_current_task());
 	if (!pgd)
 		return 0;
-	found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address, &leaf);
+	found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address);
 	before = found_of(&found, address);
 	if (settings.faults_tell_touches && is_pending(&state->fault))
-		settle_fault(state, id >> 32, id, found_after(&state->fault, pgd, leaf, address));
+		settle_fault(state, id >> 32, id,
+			     found_after(&state->fault, pgd, found.leaf, address));
 	if (settings.faults_tell_hints)
 		tell_hint(state, id, address, before);
 	if (settings.faults_tell_touches)

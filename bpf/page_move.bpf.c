@@ -91,7 +91,6 @@ static __always_inline int emit_move(u32 pid, unsigned long address, u32 pages, 
 {
 	u64 id = bpf_get_current_pid_tgid();
 	struct nd_page_move *event;
-
 	struct thread_state *state;
 
 	if (from_node == to_node || to_node < 0)

@@ -48,8 +48,10 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid)
 		return 0;
 	/* A hash has the state under the id the thread had until now. */
 	state = settings.has_task_storage ? state_of(p, false) : hashed_state(old_pid, false);
-	if (state)
+	if (state) {
+		state->fault.address = 0; /* of the page table it had */
 		end_runs(state, p->tgid, p->pid);
+	}
 	event = RESERVE(task_exec, p->tgid, p->pid);
 	if (!event)
 		return 0;

@@ -18,8 +18,7 @@ __noinline int try_base(u32 candidate)
 	u64 pgd = walk_query.pgd;
 	u32 levels = 4 + (candidate & 1);
 	u64 base = (pgd & ~((1ull << 30) - 1)) - ((u64)(candidate >> 1) << 30);
-	u64 leaf;
-	struct page_entry found = walk_table(pgd, base, levels, pgd, &leaf);
+	struct page_entry found = walk_table(pgd, base, levels, pgd);
 
 	if (found.failed || !found.pte || frame_of(&found, pgd) != (pgd - base) >> 12)
 		return 0;
@@ -31,9 +30,7 @@ __noinline int try_base(u32 candidate)
 /* A function of its own: verified once. */
 __noinline u64 look_up(u64 pgd, u64 address)
 {
-	u64 leaf;
-	struct page_entry found =
-	    walk_table(pgd, page_walk.direct_map, page_walk.levels, address, &leaf);
+	struct page_entry found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address);
 
 	return found_of(&found, address);
 }
@@ -58,12 +55,11 @@ __noinline int next_block(u32 unused)
 	u64 at = walk_query.cursor;
 	u32 n = walk_query.pages & (ND_WALK_PAGES - 1);
 	struct page_entry found;
-	u64 leaf;
 	u32 shift;
 
 	if (at >= walk_query.end)
 		return 0;
-	found = walk_table(walk_query.pgd, page_walk.direct_map, page_walk.levels, at, &leaf);
+	found = walk_table(walk_query.pgd, page_walk.direct_map, page_walk.levels, at);
 	shift = found.shift & 63;
 	if (shift < ND_WALK_BLOCK_SHIFT)
 		shift = ND_WALK_BLOCK_SHIFT;

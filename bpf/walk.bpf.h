@@ -23,6 +23,7 @@ extern struct nd_page_walk page_walk;
 struct page_entry {
 	u64 pte;     /* 0: nothing is there; its frame is not inverted any more */
 	u64 raw;     /* the entry as it stands, also of a page that is not there */
+	u64 leaf;    /* the table it is in, of the last ones; 0: of an upper one */
 	u32 shift;   /* log2 of the bytes it stands for, also where nothing is there */
 	bool failed; /* a table could not be read */
 };
@@ -48,16 +49,14 @@ static __always_inline void read_into(struct page_entry *result, u64 entry)
 
 /*
  * The walk. As gup_fast does, the entry above is looked at again when that of the page has been
- * read: if it is another now, the table may have been freed meanwhile. `leaf` is the last table,
- * where there is one.
+ * read: if it is another now, the table may have been freed meanwhile.
  */
 static __always_inline struct page_entry walk_table(u64 pgd, u64 direct_map, u32 levels,
-						    u64 address, u64 *leaf)
+						    u64 address)
 {
 	struct page_entry result = {.shift = levels == 5 ? 48 : 39, .failed = true};
 	u64 table = pgd, above = 0, above_again = 0, above_table = 0;
 
-	*leaf = 0;
 	for (int level = 0; level < 5; level++) {
 		u64 entry = 0;
 
@@ -75,7 +74,7 @@ static __always_inline struct page_entry walk_table(u64 pgd, u64 direct_map, u32
 		     (above_again ^ above) & ~PTE_USED))
 			return result;
 		if (result.shift == 12)
-			*leaf = table;
+			result.leaf = table;
 		result.failed = false;
 		read_into(&result, entry);
 		return result;
@@ -114,9 +113,7 @@ static __always_inline s32 walk_node(u64 pgd, u64 address, struct page_entry *fo
 {
 	u64 frame;
 
-	u64 leaf;
-
-	*found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address, &leaf);
+	*found = walk_table(pgd, page_walk.direct_map, page_walk.levels, address);
 	if (!found->pte)
 		return -1;
 	frame = frame_of(found, address);

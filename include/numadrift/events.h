@@ -94,8 +94,8 @@
 	F(u64, start_unix_ns) F(s32, numa_balancing) F(text, host) F(text, kernel) F(text, version)   \
 	F(text, firmware)
 #define ND_FIELDS_topology_node(F) F(s32, node) F(u64, memory_bytes)
-/* llc: an id shared by the CPUs under one last-level cache, -1 where sysfs does not tell. offline: when the
- * recorder attached. */
+/* llc: an id shared by the CPUs under one last-level cache, -1 where sysfs does not tell. offline: then; told
+ * again where it changes. */
 #define ND_FIELDS_topology_cpu(F) F(u32, cpu) F(s32, node) F(s32, llc) F(u8, offline)
 #define ND_FIELDS_node_distance(F) F(s32, from_node) F(s32, to_node) F(u32, distance)
 /* A source of events: on, or off and why; `limits` says what it cannot see although on. */

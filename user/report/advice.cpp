@@ -275,8 +275,8 @@ std::optional<Advice> let_kernel_balance(const std::vector<Group>& in_trouble, c
 
 // The node these threads use most of, or that has the page cache they read, which would not follow them.
 // None: there is much of that on several.
-std::optional<Node> node_for(const std::vector<const ThreadReport*>& threads) {
-    const auto cached = AdviceFacts::cached_by(threads);
+std::optional<Node> node_for(const std::vector<const ThreadReport*>& threads,
+                             const AdviceFacts::Cached& cached) {
     if (cached.share > kMuchCached) return cached.node == kNoNode ? std::nullopt : std::optional(cached.node);
     std::map<Node, double> used;
     for (const ThreadReport* thread : threads)
@@ -287,7 +287,8 @@ std::optional<Node> node_for(const std::vector<const ThreadReport*>& threads) {
 // All of the process on one node, if CPUs and memory suffice there.
 std::optional<Advice> start_on_one(Pid pid, const std::vector<const ThreadReport*>& threads,
                                    const Report& report, const AdviceFacts& facts) {
-    const auto node = node_for(threads);
+    const auto cached = AdviceFacts::cached_by(threads);
+    const auto node = node_for(threads, cached);
     if (!node) return std::nullopt;
     const auto cpus = facts.cpus_for(pid, *node);
     const auto resident = facts.resident_bytes(pid);
@@ -300,8 +301,7 @@ std::optional<Advice> start_on_one(Pid pid, const std::vector<const ThreadReport
     std::string why =
         "its threads use memory of several nodes; on one, none of it is remote. What does not fit "
         "goes to other nodes";
-    if (AdviceFacts::cached_by(threads).share > kMuchCached)
-        why += "; the page cache they use is there, and stays";
+    if (cached.share > kMuchCached) why += "; the page cache they use is there, and stays";
     return Advice{fmt::format("Start process {} on one node, if it does not grow", raw(pid)),
                   fmt::format("numactl --cpunodebind={} --localalloc COMMAND", raw(*node)), why,
                   left_if(report, threads, [](const Locality&) { return remote_if_bound(); })};

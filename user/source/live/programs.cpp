@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <set>
 #include <string_view>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -187,16 +188,14 @@ Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options
         const auto offender = programs->try_choice(choice, *kernel, options);
         if (!offender) {
             programs->sources_ = choice.sources;
-            const std::string why = programs->start_walking();
-            if (why.empty()) return programs;
-            exclude_walking(excluded, why);
-            continue;
+            return programs;
         }
         const auto hook = std::find_if(hooks().begin(), hooks().end(), [&](const Hook& candidate) {
             return candidate.program == offender->program;
         });
         if (hook == hooks().end() || hook->path == Path::core || excluded.contains(offender->program))
             return cannot_attach(offender->why, offender->error);
+        if (offender->program == kEachWalk) exclude_walking(excluded, offender->why);
         excluded[offender->program] = offender->why;
     }
 }
@@ -245,11 +244,11 @@ std::optional<Programs::Offender> Programs::load(const Choice& choice, const Ker
 
 std::optional<Programs::Offender> Programs::attach_program(const Hook& hook, const ProgramOptions& options) {
     if (std::string_view(hook.section) == "perf_event") return attach_clocks(hook, options);
-    for (const std::string_view program : {kEachPolicy, kEachWalk})
-        if (program == hook.program) {
-            on_demand_.insert(program);
-            return std::nullopt;
-        }
+    if (std::string_view(hook.program) == kEachWalk) return start_walking();
+    if (std::string_view(hook.program) == kEachPolicy) { // attached for each question
+        has_policies_ = true;
+        return std::nullopt;
+    }
     bpf_link* link = bpf_program__attach(find_program(*skeleton_, hook.program));
     if (!link) {
         const int error = errno;
@@ -349,7 +348,7 @@ std::string Programs::read_iterator(const std::string& program) const {
 // From 6.1 on an iterator can be told which task to visit; before, it visits all mappings of the host
 // and the program picks those of the process.
 std::optional<std::vector<nd_vma_row>> Programs::policies(Pid pid) const {
-    if (!on_demand_.contains(kEachPolicy)) return std::nullopt;
+    if (!has_policies_) return std::nullopt;
     skeleton_->data_policy->policy_pid = static_cast<int>(raw(pid));
     bpf_program* program = find_program(*skeleton_, kEachPolicy);
     bpf_iter_link_info which{};
@@ -366,11 +365,12 @@ std::optional<std::vector<nd_vma_row>> Programs::policies(Pid pid) const {
     return rows;
 }
 
-// Why pages cannot be found by page tables here: it does not prove itself.
-std::string Programs::start_walking() {
-    if (!on_demand_.contains(kEachWalk)) return {};
-    return walk_.start(find_program(*skeleton_, kEachWalk), skeleton_->data_walk->page_walk,
-                       skeleton_->data_walk->walk_query);
+// It may not prove itself.
+std::optional<Programs::Offender> Programs::start_walking() {
+    const std::string why = walk_.start(find_program(*skeleton_, kEachWalk), skeleton_->data_walk->page_walk,
+                                        skeleton_->data_walk->walk_query);
+    if (why.empty()) return std::nullopt;
+    return Offender{kEachWalk, why, 0};
 }
 
 // A full table is emptied: the code that runs now is learned again at once.

@@ -13,7 +13,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,7 +104,7 @@ private:
                                  bool uses_task_storage);
     std::optional<Offender> attach_program(const Hook& hook, const ProgramOptions& options);
     std::optional<Offender> attach_clocks(const Hook& hook, const ProgramOptions& options);
-    std::string start_walking();
+    std::optional<Offender> start_walking();
     std::string read_iterator(const std::string& program) const;
     template <class Row> std::vector<Row> read_iterator(const std::string& program) const {
         return rows_of<Row>(read_iterator(program));
@@ -125,7 +124,7 @@ private:
     std::vector<const Hook*> fault_path_; // in the order they are to be attached
     std::map<std::string, bpf_link*> iterators_;
     PageWalk walk_;
-    std::set<std::string_view> on_demand_; // loaded iterators that are attached for each question
+    bool has_policies_ = false; // the iterator of policies is loaded
     bool has_clocks_ = false;
     std::vector<SourceState> sources_;
 };
