@@ -5,6 +5,7 @@
 #include "sampling/sampler.h"
 
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <thread>
 
@@ -31,11 +32,12 @@ public:
 private:
     void work();
     bool has_work() const { return !inbox_.empty() || !answers_.empty() || !surveys_.empty(); }
+    void take_some(std::deque<RawSample>& samples, bool all);
     void finish_waiting(std::vector<Event>& events);
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::vector<RawSample> inbox_;
+    std::deque<RawSample> inbox_;
     std::vector<Answer> answers_;
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> overflow_; // by pid and tid
     std::vector<Pid> surveys_;

@@ -3,11 +3,10 @@
 #include "probe/host.h"
 #include "probe/process.h"
 #include "probe/topology.h"
-#include "source/live/governor.h"
+#include "source/live/budget.h"
 #include "source/live/host_watch.h"
 #include "source/live/memory_watch.h"
 #include "source/live/open_runs.h"
-#include "source/live/own_cost.h"
 #include "source/live/own_event.h"
 #include "source/live/process_watch.h"
 #include "source/live/programs.h"
@@ -57,8 +56,8 @@ public:
          std::unique_ptr<live::Rings> rings)
         : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
           rings_(std::move(rings)), memory_(*programs_, options_.root), processes_(options_.root),
-          host_(options_.root, topology_), begin_ns_(monotonic_ns()), cost_(begin_ns_),
-          governor_(budget_ns(options_.budget, topology_)) {}
+          host_(options_.root, topology_), begin_ns_(monotonic_ns()),
+          budget_(*programs_, budget_ns(options_.budget, topology_), begin_ns_) {}
 
     void mark(Pid pid);
     bool mark_found();
@@ -102,8 +101,6 @@ private:
     void finish();
     void take_off_targets();
     void wait_for_next_pass();
-    void govern();
-    void tell_rate(std::uint64_t now_ns);
 
     LiveOptions options_;
     Topology topology_;
@@ -114,10 +111,7 @@ private:
     live::HostWatch host_;
     Orderer order_;
     std::uint64_t begin_ns_;
-    live::OwnCost cost_;
-    live::Governor governor_;
-    std::uint32_t told_one_in_ = 1;
-    bool told_blind_ = false;
+    live::Budget budget_;
     std::uint64_t pass_ns_ = kPassNs;
     std::uint64_t task_period_ns_ = kTaskPeriodNs;
     std::uint64_t pass_begin_ns_ = 0;
@@ -272,7 +266,7 @@ void Live::count_losses(std::uint64_t now_ns) {
 }
 
 void Live::tell_cost(std::uint64_t now_ns) {
-    Overhead cost = cost_.sum();
+    Overhead cost = budget_.cost();
     cost.query_ns = memory_.query_ns();
     add(now_ns, cost);
 }
@@ -286,53 +280,14 @@ void Live::take_off_targets() {
 }
 
 void Live::wait_for_next_pass() {
-    std::uint64_t due_ns = std::min(pass_begin_ns_ + pass_ns_, governor_.due_ns());
-    if (governor_.is_on()) due_ns = std::min(due_ns, cost_.due_ns()); // else there is nothing to measure
+    const std::uint64_t due_ns = std::min(pass_begin_ns_ + pass_ns_, budget_.due_ns());
     const std::uint64_t now_ns = monotonic_ns();
     if (more_ || stopping_ || now_ns >= due_ns) return;
     rings_->wait(due_ns - now_ns); // a signal ends it early: the caller wants to know
 }
 
-// What is said of the kinds that are switched together.
-void Live::tell_rate(std::uint64_t now_ns) {
-    if (told_one_in_ == governor_.one_in()) return;
-    told_one_in_ = governor_.one_in();
-    for (const std::uint32_t kind : live::Programs::kSwitched) add(now_ns, Rate{kind, told_one_in_});
-}
-
-void Live::govern() {
-    const auto measure = [this](std::uint64_t now_ns) {
-        if (const auto rate = cost_.tick(now_ns, *programs_, governor_.is_on()))
-            governor_.measured(*rate, now_ns);
-    };
-    std::uint64_t now_ns = monotonic_ns();
-    const bool is_due = now_ns >= governor_.due_ns();
-    if (is_due || now_ns >= cost_.due_ns()) measure(now_ns);
-    if (!cost_.is_permitted() && !std::exchange(told_blind_, true))
-        add(now_ns,
-            SourceState{"budget",
-                        0,
-                        "not permitted to measure what the programs cost (CAP_SYS_ADMIN): they are never "
-                        "switched off",
-                        {}});
-    tell_rate(now_ns);
-    if (!is_due) return;
-    const bool turns_on = !governor_.is_on();
-    // What is detached is silent from the first moment on, whatever the kernel waits for afterwards.
-    const std::uint64_t silent_since_ns = monotonic_ns();
-    if (const auto status = programs_->switch_fault_path(turns_on); !status) {
-        governor_.give_up(); // the rest goes on
-        for (const std::uint32_t kind : live::Programs::kSwitched)
-            add(now_ns, SourceState{kind_name(kind), 0, status.error().what, {}});
-        return;
-    }
-    now_ns = monotonic_ns();
-    governor_.switched(turns_on ? now_ns : silent_since_ns);
-    measure(now_ns);
-    tell_rate(now_ns);
-}
-
 void Live::finish() {
+    budget_.finish();
     programs_->detach(); // but for the task iterator: nothing is written any more
     do drain();
     while (more_);
@@ -405,7 +360,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     memory_.pass(order_.inbox());
     pace(order_.inbox().size() > held);
     if (pass_begin_ns_ >= next_tasks_ns_) look_around();
-    govern();
+    budget_.pass(order_.inbox());
     take_off_targets();
     const bool hold = more_ && order_.inbox().size() < kMostHeld;
     if (!hold && previous_pass_ns > kUnderWayNs) order_.release(previous_pass_ns - kUnderWayNs, events);

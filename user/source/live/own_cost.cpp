@@ -40,23 +40,32 @@ OwnCost::OwnCost(std::uint64_t now_ns)
     : due_ns_(now_ns + kFirstAfterNs), period_ns_(kPeriodNs), since_ns_(now_ns),
       reader_begin_ns_(process_cpu_ns()) {}
 
+void OwnCost::account(std::uint64_t now_ns, bool is_on) {
+    const std::uint64_t passed_ns = now_ns - std::min(now_ns, since_ns_);
+    unpriced_ns_ += passed_ns;
+    if (is_on) unpriced_on_ns_ += passed_ns;
+    since_ns_ = std::max(now_ns, since_ns_);
+}
+
+std::optional<CostRate> OwnCost::end_slice(std::uint64_t now_ns, const Programs& programs, bool is_on) {
+    account(now_ns, is_on);
+    if (!measuring_) return std::nullopt;
+    const auto now = programs.run_time();
+    measuring_.reset();
+    const std::uint64_t took_ns = now_ns - slice_begin_ns_;
+    rate_ = {per_second(now.gated_ns - slice_begin_.gated_ns, took_ns),
+             per_second(now.ns - now.gated_ns - (slice_begin_.ns - slice_begin_.gated_ns), took_ns)};
+    times_little_ = rate_.gated + rate_.other < kLittleNs ? times_little_ + 1 : 0;
+    period_ns_ = times_little_ > kTimesLittle ? std::min(2 * period_ns_, kLongestPeriodNs) : kPeriodNs;
+    due_ns_ = slice_begin_ns_ + period_ns_;
+    bpf_ns_ += priced(rate_, unpriced_ns_, unpriced_on_ns_);
+    unpriced_ns_ = unpriced_on_ns_ = 0;
+    return rate_;
+}
+
 std::optional<CostRate> OwnCost::tick(std::uint64_t now_ns, const Programs& programs, bool is_on) {
-    unpriced_ns_ += now_ns - since_ns_;
-    if (is_on) unpriced_on_ns_ += now_ns - since_ns_;
-    since_ns_ = now_ns;
-    if (measuring_) {
-        const auto now = programs.run_time();
-        measuring_.reset();
-        const std::uint64_t took_ns = now_ns - slice_begin_ns_;
-        rate_ = {per_second(now.gated_ns - slice_begin_.gated_ns, took_ns),
-                 per_second(now.ns - now.gated_ns - (slice_begin_.ns - slice_begin_.gated_ns), took_ns)};
-        times_little_ = rate_.gated + rate_.other < kLittleNs ? times_little_ + 1 : 0;
-        period_ns_ = times_little_ > kTimesLittle ? std::min(2 * period_ns_, kLongestPeriodNs) : kPeriodNs;
-        due_ns_ = slice_begin_ns_ + period_ns_;
-        bpf_ns_ += priced(rate_, unpriced_ns_, unpriced_on_ns_);
-        unpriced_ns_ = unpriced_on_ns_ = 0;
-        return rate_;
-    }
+    if (measuring_) return end_slice(now_ns, programs, is_on);
+    account(now_ns, is_on);
     if (now_ns < due_ns_ || !is_on) return std::nullopt;
     measuring_ = Fd(bpf_enable_stats(BPF_STATS_RUN_TIME)); // 5.8; needs CAP_SYS_ADMIN
     slice_begin_ns_ = now_ns;

@@ -19,9 +19,13 @@ class OwnCost {
 public:
     explicit OwnCost(std::uint64_t now_ns);
 
-    // To be called at due_ns() and whenever programs are switched, before they are. Answers what was
-    // measured, where that was possible: while the programs that can be switched were on.
+    // To be called at due_ns(). Measures in slices, while the programs that can be switched are on; answers
+    // what was measured where a slice ends.
     std::optional<CostRate> tick(std::uint64_t now_ns, const Programs& programs, bool is_on);
+    // Before programs are switched: ends the slice there may be, and begins none.
+    std::optional<CostRate> end_slice(std::uint64_t now_ns, const Programs& programs, bool is_on);
+    // Notes that those that can be switched were on, or off, until now.
+    void account(std::uint64_t now_ns, bool is_on);
     std::uint64_t due_ns() const { return due_ns_; }
     bool is_permitted() const { return is_permitted_; }
 
