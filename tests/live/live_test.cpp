@@ -186,13 +186,15 @@ TEST_CASE("a run of touches is one event, told although the thread stops touchin
 }
 
 TEST_CASE("emitted = received + lost, without and with losses") {
+    constexpr std::size_t kRounds = 10;
     for (const std::uint32_t ring_mib : {16u, 1u}) {
         LiveOptions options;
         options.ring_mib = ring_mib;
         options.budget = 0;
         const auto recording = record(
             [] {
-                for (int round = 0; round < 10; ++round) { // 16 MiB hold them, however late the reader is
+                for (std::size_t round = 0; round < kRounds;
+                     ++round) { // 16 MiB hold them, however late the reader is
                     char* memory = fresh_pages(20'000);
                     touch_scattered(memory, 20'000);
                     ::munmap(memory, 20'000 * 4096);
@@ -203,7 +205,8 @@ TEST_CASE("emitted = received + lost, without and with losses") {
         REQUIRE(end.size() == 1);
         CHECK(end[0].emitted == end[0].received + recording.lost());
         CHECK(end[0].received >= recording.all<FirstTouch>().size());
-        CHECK(end[0].emitted >= 200'000);
+        // By tracepoints a page that is unmapped before its thread's next fault is not seen.
+        CHECK(end[0].emitted >= kRounds * (20'000 - 1));
         if (ring_mib == 16) CHECK(recording.lost() == 0);
     }
 }

@@ -15,8 +15,8 @@ constexpr std::string_view kHasNo = "this kernel has no";
 std::string_view fallback_limits(std::string_view source) {
     if (source == "first_touch")
         return "not seen: pages mapped beside the one that faulted, MADV_POPULATE and mlock, "
-               "pages written by another process, the last page before a thread ends, code; "
-               "the kind of memory";
+               "pages written by another process, a thread's last page or one that is unmapped before "
+               "its thread's next fault, code; the kind of memory";
     if (source == "hint_fault") return "not seen: where NUMA balancing wants the page";
     if (source == "page_move")
         return "not seen: moves by others than the process itself (kswapd, "
