@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
     drifter::Machine machine;
     bool old_memory = false;
     bool calm = false;
+    bool stays = false;
     int pid = 0;
     int to_node = 0;
     auto* make = app.add_subcommand("make");
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
     auto* run = app.add_subcommand("run");
     run->add_option("SCENARIO", first)->required();
     run->add_option("TRUTH", second)->required();
+    run->add_flag("--stays", stays, "go on when the scenario is over, until SIGTERM");
     auto* moved = app.add_subcommand("moved");
     moved->add_option("TRUTH", first)->required();
     auto* check = app.add_subcommand("check");
@@ -69,6 +71,10 @@ int main(int argc, char** argv) {
     }
     CLI11_PARSE(app, argc, argv);
     try {
+        if (stays) { // which SIGTERM ends, in the same way
+            sigaddset(&go, SIGTERM);
+            sigprocmask(SIG_BLOCK, &go, nullptr);
+        }
         if (*make) {
             auto scenario = drifter::make_scenario(seed, kind, machine, old_memory);
             for (auto& worker : scenario.workers)
@@ -76,7 +82,7 @@ int main(int argc, char** argv) {
             std::cout << nlohmann::json(scenario).dump(1) << "\n";
         } else if (*run) {
             const auto scenario = nlohmann::json::parse(read_text(first)).get<drifter::Scenario>();
-            const nlohmann::json truth = drifter::run_scenario(scenario, machine);
+            const nlohmann::json truth = drifter::run_scenario(scenario, machine, stays);
             std::ofstream(second) << truth.dump() << "\n";
         } else if (*migrate) {
             return drifter::migrate_process(pid, to_node, machine.nodes);

@@ -72,7 +72,8 @@ struct Running {
     bool begun = false;
     std::atomic<bool> ends{false};
     std::atomic<int> tid{0};
-    std::atomic<int> state{0}; // 1: ready for the recorder, 2: memory is there
+    std::atomic<int> state{0};           // 1: ready for the recorder, 2: memory is there
+    std::atomic<std::uint64_t> units{0}; // of work done: steps, or requests
     std::thread thread;
     std::unique_ptr<ThreadCpuset> cpuset;
 };
@@ -158,6 +159,7 @@ void work(Running& self, const Machine& machine) {
         if (worker.request_ms > 0) serve(worker, used, access);
         else if (worker.keeps_touching) access.use(used.begin, used.end);
         else spin();
+        ++self.units;
         access.wait(g_stop);
         const std::uint64_t asked_ns = now_ns(); // a move may come between any two of these lines
         const std::uint64_t asked_cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -279,9 +281,24 @@ void begin(Running& worker, const Machine& machine, const std::vector<std::uniqu
     while (worker.state < 1) ::usleep(500);
 }
 
+// The workers go on as they are. Each SIGUSR1 has the work that each has done told; SIGTERM is the end.
+void stay(const std::vector<std::unique_ptr<Running>>& workers, const sigset_t& signals) {
+    std::printf("over\n");
+    std::fflush(stdout);
+    int number = 0;
+    while (sigwait(&signals, &number) == 0 && number != SIGTERM) {
+        std::printf("work %llu", static_cast<unsigned long long>(now_ns()));
+        for (const auto& worker : workers)
+            std::printf(" %d:%llu", worker->tid.load(),
+                        static_cast<unsigned long long>(worker->units.load()));
+        std::printf("\n");
+        std::fflush(stdout);
+    }
+}
+
 } // namespace
 
-Truth run_scenario(const Scenario& scenario, const Machine& machine) {
+Truth run_scenario(const Scenario& scenario, const Machine& machine, bool stays) {
     Truth truth;
     truth.scenario = scenario;
     truth.pid = ::getpid();
@@ -312,6 +329,7 @@ Truth run_scenario(const Scenario& scenario, const Machine& machine) {
     sigset_t go;
     sigemptyset(&go);
     sigaddset(&go, SIGUSR1);
+    if (stays) sigaddset(&go, SIGTERM);
     std::printf("ready %d\n", truth.pid);
     std::fflush(stdout);
     int number = 0;
@@ -320,6 +338,7 @@ Truth run_scenario(const Scenario& scenario, const Machine& machine) {
     g_go = true;
     g_go.notify_all();
     Conductor(workers, scenario, machine).conduct();
+    if (stays) stay(workers, go);
     g_stop = true;
     ++g_hot.round;
     for (auto& worker : workers) {

@@ -60,8 +60,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, begin_ns, end_ns, cpu)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WorkerTruth, worker, tid, cpu, memory, orders, memory_orders)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Truth, scenario, pid, mover_tid, nodes, cpus, workers)
 
-// Runs the scenario: prints "ready PID", waits for SIGUSR1, works, returns what happened.
-Truth run_scenario(const Scenario& scenario, const Machine& machine);
+// Runs the scenario: prints "ready PID", waits for SIGUSR1, works, returns what happened. With `stays` it
+// prints "over" then and goes on: each SIGUSR1 gets a line "work NS TID:UNITS...", SIGTERM ends it.
+Truth run_scenario(const Scenario& scenario, const Machine& machine, bool stays);
 
 // How well a report does, over the threads that can be judged.
 struct Score {
