@@ -128,8 +128,10 @@ Run add_move(CLI::App& app) {
     verb.option("--to", options->to, "The node it is to be on").required();
     verb.option("--from", options->from, "Only what is on this node");
     verb.text(
-        "--range", [options](const std::string& text) { return add_range(text, options->request.ranges); },
-        "Only these addresses: BEGIN-END, as in /proc/PID/maps");
+            "--range",
+            [options](const std::string& text) { return add_range(text, options->request.ranges); },
+            "Only these addresses: BEGIN-END, as in /proc/PID/maps; may be repeated")
+        .may_repeat();
     verb.flag("--shared", options->request.shared,
               "Mappings of files and shared memory too, if nobody else uses them");
     verb.flag("-n,--dry-run", options->dry_run, "Only say what would be moved");

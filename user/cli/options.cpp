@@ -25,6 +25,11 @@ Option& Option::takes_one() {
     return *this;
 }
 
+Option& Option::may_repeat() {
+    option_->trigger_on_parse();
+    return *this;
+}
+
 Option& Option::is_positive() {
     option_->check(CLI::PositiveNumber);
     return *this;

@@ -28,6 +28,7 @@ public:
     Option& shows_default();
     Option& takes_lists(); // "a,b" are two values
     Option& takes_one();   // at a time, and may be given again
+    Option& may_repeat();  // of one with a function: it takes each
     Option& is_positive(); // above zero
     Option& is_within(int least, int most);
     Option& is_within(double least, double most);

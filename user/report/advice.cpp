@@ -1,7 +1,9 @@
-#include "report/advice_facts.h"
-#include "report/report.h"
-
 #include "analysis/what_if.h"
+#include "report/advice_facts.h"
+#include "report/advice_left.h"
+#include "report/advice_spread.h"
+#include "report/own_ranges.h"
+#include "report/report.h"
 #include "util/lists.h"
 #include "util/policy.h"
 #include "util/text.h"
@@ -20,10 +22,9 @@ constexpr std::size_t kMostCommands = 64; // threads in one loop
 constexpr std::size_t kPingPong = 3;      // as many times away and back is a habit
 constexpr double kSlack = 0.1;            // of a CPU, that use may exceed what is there
 constexpr std::uint64_t kPageBytes = 4096;
-constexpr double kMostlyOwn = 0.5;    // of a process' memory on a node, to be worth moving
-constexpr double kWorthTelling = 0.1; // of all CPU time
-constexpr double kWorthDoing = 0.9;   // what is to be left of what is remote, at most
-constexpr double kMuchCached = 0.1;   // of what threads use
+constexpr double kMostlyOwn = 0.5;  // of a process' memory on a node, to be worth moving
+constexpr double kWorthDoing = 0.9; // what is to be left of what is remote, at most
+constexpr double kMuchMore = 0.1;   // of a thread's CPU time
 
 std::string cpu_list(const std::vector<Cpu>& cpus) {
     std::vector<std::uint32_t> numbers;
@@ -79,22 +80,6 @@ std::vector<Group> groups_of(const Report& report) {
         group->threads.push_back(&thread);
     }
     return groups;
-}
-
-// The remote CPU time of the report, had some threads had what `changed` says for each.
-template <class Changed, class Threads>
-std::uint64_t left_if(const Report& report, const Threads& threads, Changed changed) {
-    auto left_ns = static_cast<double>(report.remote_cpu_ns);
-    for (const ThreadReport* thread : threads)
-        left_ns += changed(thread->locality) - thread->locality.remote_cpu_ns;
-    return static_cast<std::uint64_t>(std::llround(std::clamp(left_ns, 0.0, 9e18)));
-}
-
-std::vector<const ThreadReport*> threads_of(const Report& report, Pid pid) {
-    std::vector<const ThreadReport*> threads;
-    for (const auto& thread : report.threads)
-        if (thread.pid == pid) threads.push_back(&thread);
-    return threads;
 }
 
 // May the whole process be pinned, without harm to threads that are at home elsewhere?
@@ -161,18 +146,26 @@ Advice pin_home(const Group& group, const Report& report, const AdviceFacts& fac
                     [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
 }
 
-// As things are at the end, of all threads of the process by the CPU time each takes: some may be at home
-// where the memory would be taken from.
-bool is_worth_moving(const Group& group, const Report& report) {
-    double before = 0;
+// What moving the process' memory would do, as things are at the end, to all its threads by the CPU time each
+// takes: some may be at home where the memory would be taken from.
+struct Balance {
+    double before = 0; // CPUs' worth of remote time
     double after = 0;
+    std::size_t losers = 0; // threads that would have much more of it
+    bool is_worth_it() const { return after <= kWorthDoing * before; }
+};
+
+Balance balance_of(const Group& group, const Report& report) {
+    Balance balance;
     for (const ThreadReport* thread : threads_of(report, group.pid)) {
         const auto shares = remote_shares_at_end(thread->locality, group.home, group.to);
+        if (!shares) continue;
         const double busy = AdviceFacts::cpus_used_by(std::array{thread});
-        before += shares ? shares->before * busy : 0;
-        after += shares ? shares->after * busy : 0;
+        balance.before += shares->before * busy;
+        balance.after += shares->after * busy;
+        balance.losers += shares->after - shares->before > kMuchMore && thread->verdict != Verdict::idle;
     }
-    return after <= kWorthDoing * before;
+    return balance;
 }
 
 // Empty: numadrift move can do it, and nobody else loses by it.
@@ -204,22 +197,47 @@ bool is_opposed(const Group& group, const std::vector<Group>& groups) {
     });
 }
 
-// None where it would do more harm to the other threads of the process than good to these.
+std::string move_command(const Group& group, const std::vector<SampleLog::Range>& ranges) {
+    std::string command = fmt::format("numadrift move -p {}", raw(group.pid));
+    for (const auto& range : ranges) command += fmt::format(" --range {:x}-{:x}", range.begin, range.end);
+    return command + fmt::format(" --from {} --to {}", raw(group.home), raw(group.to));
+}
+
+// Only what these threads use. None: others of the process use it too.
+std::optional<Advice> move_own_memory(const Group& group, const Report& report, bool is_first) {
+    const auto ranges = own_ranges(report, group.threads);
+    if (ranges.empty()) return std::nullopt;
+    return Advice{fmt::format("{} what {} of process {} use to node {}",
+                              is_first ? "Move" : "Or let the memory follow: move", thread_words(group),
+                              raw(group.pid), raw(group.to)),
+                  move_command(group, ranges),
+                  "right if they are to stay where they are now; no other thread was seen to use memory in "
+                  "these ranges",
+                  left_if(report, group.threads, [&](const Locality& locality) {
+                      return remote_if_migrated(locality, group.home, group.to);
+                  })};
+}
+
+// All of the process, where none of its threads loses by it; else what the threads of the group use alone.
 std::optional<Advice> move_memory(const Group& group, const Report& report, const AdviceFacts& facts,
                                   const std::vector<Group>& groups, bool is_first) {
-    if (!facts.has_memory(group.to) || is_opposed(group, groups)) return std::nullopt;
+    if (!facts.has_memory(group.to)) return std::nullopt;
     const std::uint64_t left_ns =
         left_if(report, threads_of(report, group.pid),
                 [&](const Locality& locality) { return remote_if_migrated(locality, group.home, group.to); });
-    if (left_ns > report.remote_cpu_ns || !is_worth_moving(group, report)) return std::nullopt;
+    const Balance balance = balance_of(group, report);
+    const bool is_for_all = !is_opposed(group, groups) && left_ns <= report.remote_cpu_ns &&
+                            balance.is_worth_it() && balance.losers == 0;
     const std::string text =
         fmt::format("{} process {}'s memory to node {}", is_first ? "Move" : "Or let the memory follow: move",
                     raw(group.pid), raw(group.to));
+    auto own = is_for_all ? std::nullopt : move_own_memory(group, report, is_first);
+    if (!is_for_all && !own) return std::nullopt;
     if (const std::string not_now = why_not_moved(group, facts); !not_now.empty())
         return Advice{text + ", if that can be", {}, not_now, std::nullopt};
+    if (own) return own;
     return Advice{
-        text,
-        fmt::format("numadrift move -p {} --from {} --to {}", raw(group.pid), raw(group.home), raw(group.to)),
+        text, move_command(group, {}),
         "right if the threads are to stay where they are now; it moves what all its threads use, and nothing "
         "that other processes use too",
         left_ns};
@@ -248,7 +266,7 @@ bool can_be_balanced(const Group& group, const Report& report, const AdviceFacts
         if (std::ranges::any_of(at_home, [&](Cpu cpu) { return allows(cpus, raw(cpu)); })) return true;
         return facts.has_memory(group.to) &&
                allows(parse_list(thread->limits->mems), static_cast<std::uint32_t>(raw(group.to))) &&
-               thread->limits->policy != kPolicyBind && is_worth_moving(group, report);
+               thread->limits->policy != kPolicyBind && balance_of(group, report).is_worth_it();
     });
 }
 
@@ -273,96 +291,21 @@ std::optional<Advice> let_kernel_balance(const std::vector<Group>& in_trouble, c
         std::nullopt};
 }
 
-// The node these threads use most of, or that has the page cache they read, which would not follow them.
-// None: there is much of that on several.
-std::optional<Node> node_for(const std::vector<const ThreadReport*>& threads,
-                             const AdviceFacts::Cached& cached) {
-    if (cached.share > kMuchCached) return cached.node == kNoNode ? std::nullopt : std::optional(cached.node);
-    std::map<Node, double> used;
-    for (const ThreadReport* thread : threads)
-        for (const auto& [way, ns] : thread->locality.use_ns) used[way.memory] += ns;
-    return std::ranges::max_element(used, {}, [](const auto& entry) { return entry.second; })->first;
-}
-
-// All of the process on one node, if CPUs and memory suffice there.
-std::optional<Advice> start_on_one(Pid pid, const std::vector<const ThreadReport*>& threads,
-                                   const Report& report, const AdviceFacts& facts) {
-    const auto cached = AdviceFacts::cached_by(threads);
-    const auto node = node_for(threads, cached);
-    if (!node) return std::nullopt;
-    const auto cpus = facts.cpus_for(pid, *node);
-    const auto resident = facts.resident_bytes(pid);
-    const auto on_it = facts.memory_on(pid, *node);
-    const auto room = facts.room_on(*node);
-    const std::uint64_t already = on_it ? (on_it->own_pages + on_it->other_pages) * kPageBytes : 0;
-    const bool fits = resident && room && *resident <= *room + already;
-    if (!fits || AdviceFacts::cpus_used_by(threads) > static_cast<double>(cpus.size()) + kSlack)
-        return std::nullopt;
-    std::string why =
-        "its threads use memory of several nodes; on one, none of it is remote. What does not fit "
-        "goes to other nodes";
-    if (cached.share > kMuchCached) why += "; the page cache they use is there, and stays";
-    return Advice{fmt::format("Start process {} on one node, if it does not grow", raw(pid)),
-                  fmt::format("numactl --cpunodebind={} --localalloc COMMAND", raw(*node)), why,
-                  left_if(report, threads, [](const Locality&) { return remote_if_bound(); })};
-}
-
-// Evenly over all nodes, where that leaves less remote.
-std::optional<Advice> interleave(Pid pid, const std::vector<const ThreadReport*>& threads,
-                                 const Report& report, const AdviceFacts& facts, bool is_first) {
-    std::vector<Node> nodes;
-    for (const auto& [node, info] : report.topology.nodes)
-        if (info.memory_bytes > 0) nodes.push_back(node);
-    const std::uint64_t left_ns = left_if(
-        report, threads, [&](const Locality& locality) { return remote_if_interleaved(locality, nodes); });
-    if (facts.has_policy(pid, "interleave") ||
-        static_cast<double>(left_ns) > kWorthDoing * static_cast<double>(report.remote_cpu_ns))
-        return std::nullopt;
-    return Advice{is_first ? "Spread its memory evenly" : "Or spread its memory evenly, if it does grow",
-                  "numactl --interleave=all COMMAND",
-                  "no node's memory is then the bottleneck, though most of it stays remote", left_ns};
-}
-
-std::vector<Advice> plan_of(Pid pid, const std::vector<const ThreadReport*>& threads, const Report& report,
-                            const AdviceFacts& facts) {
-    std::vector<Advice> advice;
-    if (auto start = start_on_one(pid, threads, report, facts)) advice.push_back(*std::move(start));
-    if (auto spread = interleave(pid, threads, report, facts, advice.empty()))
-        advice.push_back(*std::move(spread));
-    return advice;
-}
-
-// Threads that use memory of many nodes: nothing they run on is right, only less wrong.
-std::vector<Advice> bind_spread(const Report& report, const AdviceFacts& facts) {
-    std::map<Pid, std::vector<const ThreadReport*>> spread;
-    for (const auto& thread : report.threads)
-        if (thread.verdict == Verdict::spread) spread[thread.pid].push_back(&thread);
-    const auto remote_of = [](const std::vector<const ThreadReport*>& threads) {
-        double sum = 0;
-        for (const ThreadReport* thread : threads) sum += thread->locality.remote_cpu_ns;
-        return sum;
-    };
-    const auto worst =
-        std::ranges::max_element(spread, {}, [&](const auto& entry) { return remote_of(entry.second); });
-    if (worst == spread.end() ||
-        remote_of(worst->second) < kWorthTelling * static_cast<double>(report.cpu_ns))
-        return {};
-    return plan_of(worst->first, worst->second, report, facts);
-}
-
 } // namespace
 
 std::vector<Advice> advise(const Report& report) {
     std::vector<Advice> advice;
-    std::set<std::pair<Pid, Node>> memory_said;
+    std::set<std::string> moves_said; // what two groups have in common is moved once
     const AdviceFacts facts(report);
     const auto groups = groups_of(report);
     for (const Group& group : groups) {
         const bool can_go_home = !report.topology.cpus_of(group.home).empty(); // memory-only nodes: not
         const bool memory_first = group.verdict == Verdict::deserted || !can_go_home;
-        const bool may_move =
-            group.verdict != Verdict::returned && memory_said.emplace(group.pid, group.home).second;
-        const auto move = may_move ? move_memory(group, report, facts, groups, memory_first) : std::nullopt;
+        auto move = group.verdict == Verdict::returned
+                        ? std::nullopt
+                        : move_memory(group, report, facts, groups, memory_first);
+        if (move && !moves_said.insert(move->command.empty() ? move->text : move->command).second)
+            move.reset();
         if (memory_first && move) advice.push_back(*move);
         if (can_go_home) advice.push_back(pin_home(group, report, facts));
         if (auto widen = widen_cpuset(group, report, facts)) advice.push_back(*std::move(widen));
@@ -376,7 +319,7 @@ std::vector<Advice> advise(const Report& report) {
                           {},
                           "the sources of what is known of their memory disagree: record for longer",
                           std::nullopt});
-    for (Advice& bind : bind_spread(report, facts)) advice.push_back(std::move(bind));
+    for (Advice& bind : advise_spread(report, facts)) advice.push_back(std::move(bind));
     if (auto balance = let_kernel_balance(groups, report, facts)) advice.push_back(*std::move(balance));
     return advice;
 }

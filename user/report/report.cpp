@@ -36,6 +36,7 @@ ThreadReport report_thread(const ThreadTrack& track, const Timeline& timeline, c
     thread.samples_weak = track.samples_weak;
     thread.samples_cached = track.samples_cached;
     thread.pages_sampled = track.pages_sampled.estimate();
+    thread.ranges_at_end = track.samples.ranges_at_end();
     thread.votes = track.votes;
     thread.sampling = track.sampling;
     thread.kernel_faults = static_cast<std::uint64_t>(thread.locality.profile.amount(Evidence::kernel));

@@ -30,6 +30,7 @@ struct ThreadReport {
     std::uint64_t samples_weak = 0;               // … that count a quarter
     std::map<Node, std::uint64_t> samples_cached; // of the exact ones: in the page cache, by its node
     std::uint64_t pages_sampled = 0;              // different ones among these, estimated
+    std::vector<SampleLog::Range> ranges_at_end;  // that they were of
     // Votes of these samples, in SampleLog's units, by where it ran and where the memory was.
     std::map<std::pair<Node, Node>, std::int64_t> votes;
     Sampling sampling;               // what became of all samples taken of it

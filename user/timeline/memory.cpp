@@ -1,6 +1,10 @@
 // Timeline, the part that follows memory: pages, the samples of them, and who uses them.
 #include "timeline/timeline.h"
 
+#include "util/kernel_words.h"
+
+#include "numadrift/recipe.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -8,7 +12,6 @@ namespace numadrift {
 namespace {
 
 constexpr std::uint64_t kPageBytes = PageMap::kPageBytes;
-constexpr std::uint64_t kLineBytes = 64;
 constexpr std::uint64_t kBlockBytes = kPageBytes * PageMap::kPagesPerBlock;
 constexpr std::uint32_t kMostPagesAnEvent = 1u << 18; // 1 GiB pages; more is a damaged number
 constexpr std::uint32_t kPagesAHugePage = 512;
@@ -99,12 +102,11 @@ void Timeline::on(const Event& event, const AccessSample& fields) {
         }
     }
     ThreadTrack& track = tracks_[*index];
-    const std::uint64_t line = fields.address / kLineBytes;
+    const std::uint64_t line = fields.address / SampleLog::kLineBytes;
     const std::int64_t weight = is_exact ? SampleLog::kExact : SampleLog::kWeak;
     const std::uint32_t sample = track.samples.add(now_ns, line, node, since_ns, has_moved, weight);
     ++(is_exact ? track.samples_exact : track.samples_weak);
-    const bool is_cached =
-        fields.how == ND_SAMPLE_copy && fields.address >> 63; // at an address of the kernel's
+    const bool is_cached = fields.how == ND_SAMPLE_copy && !nd_is_user(fields.address);
     if (is_cached) ++track.samples_cached[node];
     track.pages_sampled.add(fields.address / kPageBytes);
     const bool has_voted = page.voted_line == line && now_ns < page.voted_ns + SampleLog::kAroundNs;

@@ -1,5 +1,9 @@
 #include "timeline/sample_log.h"
 
+#include "util/kernel_words.h"
+
+#include "numadrift/recipe.h"
+
 #include <algorithm>
 #include <unordered_map>
 
@@ -122,6 +126,30 @@ std::vector<WeightStep> SampleLog::steps() const {
     // Many samples leave and enter at one time: a step for each node is enough.
     std::ranges::stable_sort(steps, {}, &WeightStep::time_ns);
     return merge_steps(steps, WeightLog::kMergeNs);
+}
+
+std::vector<SampleLog::Range> SampleLog::ranges_at_end() const {
+    constexpr std::uint64_t kPage = 4096;
+    constexpr std::uint64_t kLeastGap = std::uint64_t{2} << 20;
+    constexpr std::uint64_t kUnusual = 16; // of random places one in 60,000 gaps is as long
+    std::vector<std::uint64_t> pages;
+    for (std::size_t i = samples_.size() - std::min(samples_.size(), kWindow); i < samples_.size(); ++i) {
+        const std::uint64_t address = samples_[i].line * kLineBytes;
+        const bool is_over = !cleared_ns_.empty() && samples_[i].time_ns < cleared_ns_.back();
+        if (!is_over && nd_is_user(address)) pages.push_back(address / kPage * kPage);
+    }
+    std::ranges::sort(pages);
+    std::vector<std::uint64_t> gaps;
+    for (std::size_t i = 1; i < pages.size(); ++i) gaps.push_back(pages[i] - pages[i - 1]);
+    const auto middle = gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2);
+    std::ranges::nth_element(gaps, middle);
+    const std::uint64_t longest = gaps.empty() ? 0 : std::max(kLeastGap, kUnusual * *middle);
+    std::vector<Range> ranges;
+    for (const std::uint64_t page : pages) {
+        if (ranges.empty() || page > ranges.back().end + longest) ranges.push_back({page, page + kPage});
+        ranges.back().end = page + kPage;
+    }
+    return ranges;
 }
 
 } // namespace numadrift

@@ -19,6 +19,8 @@ namespace numadrift {
 
 class SampleLog {
 public:
+    static constexpr std::uint64_t kLineBytes = 64;
+
     // So many at a time: a share of one half is then known to ±4.4 points (95 %).
     static constexpr std::size_t kWindow = 512;
 
@@ -65,6 +67,14 @@ public:
 
     // The weights at each time, of the samples nearest to it.
     std::vector<WeightStep> steps() const;
+
+    // What the samples at the end are of, in bytes and in order: apart where nothing was sampled in between
+    // for more than 2 MiB, and far more than is usual between two. One page alone is a range too.
+    struct Range {
+        std::uint64_t begin = 0;
+        std::uint64_t end = 0;
+    };
+    std::vector<Range> ranges_at_end() const;
 
 private:
     struct Sample {

@@ -284,7 +284,8 @@ TEST_CASE("a process that reads files is started where the page cache has them, 
         for (std::uint64_t i = 0; i < 100; ++i) {
             const std::uint64_t page_cache = std::uint64_t{0xffff888000000000} + i * 4096;
             const std::int32_t node = i < static_cast<std::uint64_t>(cached_on_1) ? 1 : 0;
-            story.at(static_cast<double>(1 + i * 15)).add(7, AccessSample{i * 4096, 1, ND_SAMPLE_copy});
+            story.at(static_cast<double>(1 + i * 15))
+                .add(7, AccessSample{(1000 + i) * 4096, 1, ND_SAMPLE_copy});
             story.add(7, AccessSample{page_cache, node, ND_SAMPLE_copy});
         }
         story.at(1500).add(0, Residency{"anonymous", "default", 1, 300, 300, 300});
@@ -311,6 +312,35 @@ TEST_CASE("memory is not moved from threads that are at home to as many that are
     const auto report = story.end().report();
     CHECK(thread(report, 9).verdict == Verdict::misplaced);
     CHECK_FALSE(has_command(report, "numadrift move"));
+}
+
+TEST_CASE("of a process with threads at home only that memory is moved which the others alone use") {
+    constexpr std::uint64_t kMib = 256; // in pages
+    const auto service = [](std::uint64_t first_of_other) {
+        Story story;
+        for (const std::uint32_t tid : {7u, 8u, 9u}) story.at(0).seen(tid, tid == 9 ? 0 : 2);
+        for (std::uint64_t i = 0; i < 100; ++i) {
+            story.at(1 + static_cast<double>(i));
+            const auto sample = [&](std::uint32_t tid, std::uint64_t page) {
+                story.add(tid, AccessSample{page * 4096, 0, ND_SAMPLE_exact});
+            };
+            sample(7, 100 * kMib + i * 7 % 512);
+            sample(8, 101 * kMib + i * 7 % 512); // overlaps the one before
+            sample(9, first_of_other + i * 7 % 512);
+        }
+        story.at(2000);
+        for (const std::uint32_t tid : {7u, 8u, 9u}) story.runtime(tid, tid == 9 ? 0 : 2, 1900);
+        return story.end().report();
+    };
+    const auto apart = service(200 * kMib);
+    CHECK(thread(apart, 7).verdict == Verdict::misplaced);
+    CHECK(thread(apart, 9).verdict == Verdict::home);
+    CHECK(has_command(apart, "numadrift move -p 100 --range 6400000-6700000 --from 0 --to 1"));
+    const auto move = std::ranges::find_if(
+        apart.advice, [](const Advice& advice) { return advice.command.starts_with("numadrift move"); });
+    REQUIRE(move != apart.advice.end());
+    CHECK(move->left_remote_cpu_ns < Story::ms(100));
+    CHECK_FALSE(has_command(service(101 * kMib), "numadrift move"));
 }
 
 TEST_CASE("nothing is advised where the sources disagree, and that is said") {

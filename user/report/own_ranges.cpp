@@ -1,0 +1,42 @@
+#include "report/own_ranges.h"
+
+#include <algorithm>
+
+namespace numadrift {
+namespace {
+
+constexpr std::size_t kMostRanges = 8;
+
+bool is_among(const ThreadReport& thread, std::span<const ThreadReport* const> threads) {
+    return std::ranges::find(threads, &thread) != threads.end();
+}
+
+bool overlaps(const SampleLog::Range& range, const std::vector<SampleLog::Range>& others) {
+    return std::ranges::any_of(others, [&](const SampleLog::Range& other) {
+        return range.begin < other.end && other.begin < range.end;
+    });
+}
+
+} // namespace
+
+std::vector<SampleLog::Range> own_ranges(const Report& report, std::span<const ThreadReport* const> threads) {
+    std::vector<SampleLog::Range> all;
+    for (const ThreadReport* thread : threads)
+        all.insert(all.end(), thread->ranges_at_end.begin(), thread->ranges_at_end.end());
+    std::ranges::sort(all, {}, &SampleLog::Range::begin);
+    std::vector<SampleLog::Range> ranges; // those of several threads may overlap
+    for (const SampleLog::Range& range : all)
+        if (!ranges.empty() && range.begin <= ranges.back().end)
+            ranges.back().end = std::max(ranges.back().end, range.end);
+        else ranges.push_back(range);
+    if (ranges.size() > kMostRanges) return {};
+    for (const ThreadReport& other : report.threads) {
+        if (threads.empty() || other.pid != threads.front()->pid || is_among(other, threads)) continue;
+        if (std::ranges::any_of(
+                ranges, [&](const SampleLog::Range& range) { return overlaps(range, other.ranges_at_end); }))
+            return {};
+    }
+    return ranges;
+}
+
+} // namespace numadrift
