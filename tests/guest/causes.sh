@@ -2,18 +2,7 @@
 # In the guest, of two nodes with two CPUs each: a real-time thread is pushed off its CPU by a higher one; the CPUs of
 # a thread's node go offline; a process is put into a cpuset on the other node.
 # Leaves SCENARIO.json of each under /out. usage: causes.sh SCENARIO...
-record() { # PID: in the background, returns when it records
-	rm -f /tmp/recording
-	mkfifo /tmp/recording
-	numadrift record -p "$1" -o /tmp/recorded.ndt --ready-fd 3 >/dev/null 2>/tmp/record 3>/tmp/recording &
-	recorder=$!
-	read -r _ </tmp/recording || { cat /tmp/record; exit 1; }
-}
-cpu_ticks() { cut -d ' ' -f 14 /proc/$worker/stat; }
-work() { # for so many seconds of the worker's CPU time
-	until=$(($(cpu_ticks) + $1 * 100))
-	while [ "$(cpu_ticks)" -lt $until ]; do sleep 0.1; done
-}
+. /usr/bin/recording.sh
 mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
 echo +cpuset >/sys/fs/cgroup/cgroup.subtree_control
 mkdir -p /sys/fs/cgroup/pod
@@ -23,10 +12,10 @@ for scenario in "$@"; do
 	while ! grep -q ^A /tmp/regions 2>/dev/null; do sleep 0.05; done
 	case $scenario in
 	rt) chrt -f -p 10 $worker ;;
-	cpuset) taskset -pc 0-3 $worker >/dev/null ;;
-	esac # offline: on its one CPU, lest a balancer takes it off before
-	record $worker
-	work 2
+	cpuset) taskset -pc 2-3 $worker >/dev/null ;;
+	esac # else on its one CPU: no balancer is to take it off before
+	record $worker /tmp/recorded.ndt
+	let_work $worker 2
 	case $scenario in
 	rt) # from now on it may run everywhere, and there is somebody more important
 		taskset -pc 0-3 $worker >/dev/null
@@ -44,9 +33,8 @@ for scenario in "$@"; do
 		echo $worker >/sys/fs/cgroup/pod/cgroup.procs
 		;;
 	esac
-	work 3
-	kill -INT $recorder
-	wait $recorder || { cat /tmp/record; exit 1; }
+	let_work $worker 3
+	stop_recording
 	numadrift report /tmp/recorded.ndt --json >"/out/$scenario.json"
 	# shellcheck disable=SC2086 # words
 	kill -9 $worker $hogs

@@ -1,5 +1,6 @@
 #!/bin/sh
 # In the guest: see postgresql. usage: postgresql.sh BIN UID
+. /usr/bin/recording.sh
 bin=$1 uid=$2
 echo "postgres:x:$uid:$uid:postgres:/tmp:/bin/sh" >>/etc/passwd
 echo "postgres:x:$uid:" >>/etc/group
@@ -14,20 +15,18 @@ until /usr/bin/setpriv --reuid "$uid" --regid "$uid" --clear-groups "$bin/psql" 
 	[ $tries -lt 100 ] || { echo 'PostgreSQL does not answer:'; cat /out/log /out/psql; exit 1; }
 	sleep 0.3
 done
-taskset 3 /usr/bin/setpriv --reuid "$uid" --regid "$uid" --clear-groups "$bin/pgbench" -h /tmp -n -c 4 -T 14 postgres >/out/pgbench 2>&1 &
+taskset 3 /usr/bin/setpriv --reuid "$uid" --regid "$uid" --clear-groups "$bin/pgbench" -h /tmp -n -c 4 -T 6000 postgres >/out/pgbench 2>&1 &
 load=$!
 backends() { ps | grep 'postgres: postgres postgres \[local\]' | grep -v grep | awk '{print $1}'; }
 until [ "$(backends | wc -l)" = 4 ]; do sleep 0.1; done
 
-mkfifo /tmp/recording
-numadrift record --comm postgres -o /out/pg.ndt --ready-fd 3 --json >/dev/null 2>/tmp/record 3>/tmp/recording &
-recorder=$!
-read -r _ </tmp/recording || { cat /tmp/record; exit 1; }
-sleep 5
 backends | head -n 2 >/out/moved
+all_work() { for backend in $(cat /out/moved); do let_work "$backend" "$1"; done; }
+record --comm=postgres /out/pg.ndt
+all_work 2
 for backend in $(cat /out/moved); do taskset -p c "$backend" >/dev/null; done
-wait $load
-kill -INT $recorder
-wait $recorder || { cat /tmp/record; exit 1; }
+all_work 3
+kill $load
+stop_recording
 # shellcheck disable=SC2046 # a word for each
 kill -9 $(pidof postgres)

@@ -1,12 +1,14 @@
 # To be sourced in the guest: recordings of a process, by events instead of by waiting.
 
-# record PID FILE [OPTION...]: in the background; returns when it records.
+# record PID|--comm=NAME FILE: in the background; returns when it records.
 record() {
-	target=$1 trace=$2
-	shift 2
+	case $1 in
+	--*) target=$1 ;;
+	*) target=--pid=$1 ;;
+	esac
 	rm -f /tmp/recording
 	mkfifo /tmp/recording
-	numadrift record -p "$target" -o "$trace" --ready-fd 3 "$@" >/dev/null 2>/tmp/record 3>/tmp/recording &
+	numadrift record "$target" -o "$2" --ready-fd 3 >/dev/null 2>/tmp/record 3>/tmp/recording &
 	recorder=$!
 	read -r _ </tmp/recording || { cat /tmp/record; exit 1; }
 }
