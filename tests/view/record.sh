@@ -1,9 +1,9 @@
 #!/bin/sh
 # In the guest: a service whose workers are moved off their memory, and beside it threads with hostile names.
-# Leaves /out/view.ndt. usage: record.sh NODES CPUS
+# Leaves /out/view.ndt and /out/truth. usage: record.sh NODES CPUS
 nodes=$1 cpus=$2
 drifter make 1 demo --old-memory --nodes "$nodes" --cpus "$cpus" >/tmp/scenario
-drifter run /tmp/scenario /out/truth --nodes "$nodes" --cpus "$cpus" >/tmp/ready &
+drifter run /tmp/scenario /out/truth --stays --nodes "$nodes" --cpus "$cpus" >/tmp/ready &
 service=$!
 sh -c 'printf "<script>alert(1" >/proc/$$/comm; while :; do :; done' & one=$!
 sh -c 'printf "</script>\033[31m" >/proc/$$/comm; while :; do :; done' & two=$!
@@ -14,7 +14,8 @@ recorder=$!
 read -r _ </tmp/recording || { cat /out/said; exit 1; }
 kill -USR1 $service # at once: what looks at the begin of this is to see its threads
 numadrift mark "$(printf '<script>alert(1)</script>\033[31m')" >/out/marked || cat /out/marked
+while ! grep -q over /tmp/ready; do sleep 0.05; done
+numadrift mark 'the service ends'
+kill $service $one $two # at once: what looks at the end of this is to see them all
 wait $service || exit 1
-numadrift mark 'the service has ended'
-kill $one $two
 wait $recorder || { cat /out/said; exit 1; }
