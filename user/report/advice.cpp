@@ -50,6 +50,7 @@ struct Group {
     Node home = kNoNode; // where their memory is
     Node to = kNoNode;   // where they run
     std::uint8_t cause = 0;
+    bool has_ended = false; // all of them: no command is of use to them any more
     std::vector<const ThreadReport*> threads;
 };
 
@@ -71,12 +72,14 @@ std::vector<Group> groups_of(const Report& report) {
         if (!needs_advice(thread) || is_disputed(thread)) continue;
         const auto& last = thread.locality.away.back();
         const std::uint8_t cause = main_cause(thread);
+        const bool has_ended = thread.end_ns < report.duration_ns;
         auto group = std::ranges::find_if(groups, [&](const Group& other) {
             return other.pid == thread.pid && other.verdict == thread.verdict && other.home == last.from &&
-                   other.to == last.to && other.cause == cause;
+                   other.to == last.to && other.cause == cause && other.has_ended == has_ended;
         });
         if (group == groups.end())
-            group = groups.insert(group, {thread.pid, thread.verdict, last.from, last.to, cause, {}});
+            group =
+                groups.insert(group, {thread.pid, thread.verdict, last.from, last.to, cause, has_ended, {}});
         group->threads.push_back(&thread);
     }
     return groups;
@@ -139,11 +142,13 @@ Advice pin_home(const Group& group, const Report& report, const AdviceFacts& fac
                 {},
                 not_now + "; " + why,
                 std::nullopt};
+    const std::uint64_t left_ns = left_if(report, group.threads, [&](const Locality& locality) {
+        return remote_if_pinned(locality, group.home);
+    });
+    if (group.has_ended) return {text + ", next time", {}, "the recording saw their end; " + why, left_ns};
     if (group.threads.size() > kMostCommands)
         why += fmt::format("; and {} more threads alike", group.threads.size() - kMostCommands);
-    return {text, pin_command(group, report, cpu_list(cpus)), why,
-            left_if(report, group.threads,
-                    [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
+    return {text, pin_command(group, report, cpu_list(cpus)), why, left_ns};
 }
 
 // What moving the process' memory would do, as things are at the end, to all its threads by the CPU time each
@@ -259,7 +264,7 @@ std::optional<Advice> widen_cpuset(const Group& group, const Report& report, con
 // NUMA balancing moves a thread only where its affinity allows, and pages only where its cpuset and a policy
 // of MPOL_BIND do (mpol_misplaced(), mm/mempolicy.c: without MPOL_F_NUMA_BALANCING it leaves them alone).
 bool can_be_balanced(const Group& group, const Report& report, const AdviceFacts& facts) {
-    return std::ranges::any_of(group.threads, [&](const ThreadReport* thread) {
+    return !group.has_ended && std::ranges::any_of(group.threads, [&](const ThreadReport* thread) {
         if (!thread->limits) return true; // not known
         const auto cpus = parse_list(thread->limits->cpus);
         const auto at_home = report.topology.cpus_of(group.home);
@@ -301,7 +306,7 @@ std::vector<Advice> advise(const Report& report) {
     for (const Group& group : groups) {
         const bool can_go_home = !report.topology.cpus_of(group.home).empty(); // memory-only nodes: not
         const bool memory_first = group.verdict == Verdict::deserted || !can_go_home;
-        auto move = group.verdict == Verdict::returned
+        auto move = group.verdict == Verdict::returned || group.has_ended
                         ? std::nullopt
                         : move_memory(group, report, facts, groups, memory_first);
         if (move && !moves_said.insert(move->command.empty() ? move->text : move->command).second)

@@ -6,6 +6,7 @@ namespace numadrift {
 namespace {
 
 constexpr std::size_t kMostRanges = 8;
+constexpr double kLeastPart = 0.05; // of all samples: what is used less is not worth a range
 
 bool is_among(const ThreadReport& thread, std::span<const ThreadReport* const> threads) {
     return std::ranges::find(threads, &thread) != threads.end();
@@ -26,9 +27,15 @@ std::vector<SampleLog::Range> own_ranges(const Report& report, std::span<const T
     std::ranges::sort(all, {}, &SampleLog::Range::begin);
     std::vector<SampleLog::Range> ranges; // those of several threads may overlap
     for (const SampleLog::Range& range : all)
-        if (!ranges.empty() && range.begin <= ranges.back().end)
+        if (!ranges.empty() && range.begin <= ranges.back().end) {
             ranges.back().end = std::max(ranges.back().end, range.end);
-        else ranges.push_back(range);
+            ranges.back().samples += range.samples;
+        } else ranges.push_back(range);
+    std::size_t samples = 0;
+    for (const SampleLog::Range& range : all) samples += range.samples;
+    std::erase_if(ranges, [&](const SampleLog::Range& range) {
+        return static_cast<double>(range.samples) < kLeastPart * static_cast<double>(samples);
+    });
     if (ranges.size() > kMostRanges) return {};
     for (const ThreadReport& other : report.threads) {
         if (threads.empty() || other.pid != threads.front()->pid || is_among(other, threads)) continue;

@@ -146,8 +146,9 @@ std::vector<SampleLog::Range> SampleLog::ranges_at_end() const {
     const std::uint64_t longest = gaps.empty() ? 0 : std::max(kLeastGap, kUnusual * *middle);
     std::vector<Range> ranges;
     for (const std::uint64_t page : pages) {
-        if (ranges.empty() || page > ranges.back().end + longest) ranges.push_back({page, page + kPage});
+        if (ranges.empty() || page > ranges.back().end + longest) ranges.push_back({page, 0, 0});
         ranges.back().end = page + kPage;
+        ++ranges.back().samples;
     }
     return ranges;
 }

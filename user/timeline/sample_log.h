@@ -73,6 +73,7 @@ public:
     struct Range {
         std::uint64_t begin = 0;
         std::uint64_t end = 0;
+        std::size_t samples = 0;
     };
     std::vector<Range> ranges_at_end() const;
 

@@ -343,6 +343,17 @@ TEST_CASE("of a process with threads at home only that memory is moved which the
     CHECK_FALSE(has_command(service(101 * kMib), "numadrift move"));
 }
 
+TEST_CASE("no command is given for a thread that has ended") {
+    Story story = drifted();
+    story.at(0).seen(8, 0);
+    story.at(1900).add(7, TaskExit{2, Story::ms(1900)}).add(7, TaskGone{Story::ms(1900)});
+    const auto report = story.at(2000).runtime(8, 0, 2000).end().report();
+    REQUIRE(report.advice.size() == 1);
+    CHECK(report.advice[0].text == "Bring the thread of process 100 back to node 0, next time");
+    CHECK(report.advice[0].command.empty());
+    CHECK(report.advice[0].left_remote_cpu_ns == 0u);
+}
+
 TEST_CASE("nothing is advised where the sources disagree, and that is said") {
     Story story;
     story.at(0).seen(7, 2);
