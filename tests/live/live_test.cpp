@@ -193,8 +193,8 @@ TEST_CASE("emitted = received + lost, without and with losses") {
         options.budget = 0;
         const auto recording = record(
             [] {
-                for (std::size_t round = 0; round < kRounds;
-                     ++round) { // 16 MiB hold them, however late the reader is
+                // 16 MiB hold them, however late the reader is.
+                for (std::size_t round = 0; round < kRounds; ++round) {
                     char* memory = fresh_pages(20'000);
                     touch_scattered(memory, 20'000);
                     ::munmap(memory, 20'000 * 4096);

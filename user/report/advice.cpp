@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <set>
@@ -20,11 +19,8 @@ namespace {
 
 constexpr std::size_t kMostCommands = 64; // threads in one loop
 constexpr std::size_t kPingPong = 3;      // as many times away and back is a habit
-constexpr double kSlack = 0.1;            // of a CPU, that use may exceed what is there
-constexpr std::uint64_t kPageBytes = 4096;
-constexpr double kMostlyOwn = 0.5;  // of a process' memory on a node, to be worth moving
-constexpr double kWorthDoing = 0.9; // what is to be left of what is remote, at most
-constexpr double kMuchMore = 0.1;   // of a thread's CPU time
+constexpr double kMostlyOwn = 0.5;        // of a process' memory on a node, to be worth moving
+constexpr double kMuchMore = 0.1;         // of a thread's CPU time
 
 std::string cpu_list(const std::vector<Cpu>& cpus) {
     std::vector<std::uint32_t> numbers;
@@ -177,8 +173,7 @@ Balance balance_of(const Group& group, const Report& report) {
 std::string why_not_moved(const Group& group, const AdviceFacts& facts) {
     if (AdviceFacts::cached_by(group.threads).share > 1 - kMostlyOwn)
         return "most of what they use there is the page cache of files: no command moves it, it lies where "
-               "it "
-               "was read or written first";
+               "it was read or written first";
     const auto memory = facts.memory_on(group.pid, group.home);
     if (!memory) return {};
     const auto own = static_cast<double>(memory->own_pages);

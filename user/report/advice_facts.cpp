@@ -10,7 +10,6 @@
 namespace numadrift {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
 constexpr double kNearlyAll = 0.9;
 
 } // namespace

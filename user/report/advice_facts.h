@@ -10,6 +10,10 @@
 
 namespace numadrift {
 
+inline constexpr std::uint64_t kPageBytes = 4096;
+inline constexpr double kSlack = 0.1;      // of a CPU, that use may exceed what is there
+inline constexpr double kWorthDoing = 0.9; // what is to be left of what is remote, at most
+
 class AdviceFacts {
 public:
     explicit AdviceFacts(const Report& report) : report_(report) {}

@@ -10,11 +10,8 @@
 namespace numadrift {
 namespace {
 
-constexpr double kSlack = 0.1;        // of a CPU, that use may exceed what is there
 constexpr double kWorthTelling = 0.1; // of all CPU time
-constexpr double kWorthDoing = 0.9;   // what is to be left of what is remote, at most
 constexpr double kMuchCached = 0.1;   // of what threads use
-constexpr std::uint64_t kPageBytes = 4096;
 
 // The node these threads use most of, or that has the page cache they read, which would not follow them.
 // None: there is much of that on several.
