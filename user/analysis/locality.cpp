@@ -70,6 +70,7 @@ private:
     double remote_part(std::uint64_t ran_ns);
     bool take_steps(std::uint64_t until_ns);
     void settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move);
+    void note_departure(Node moved_off, const CpuMoveRecord& move, bool by_page_move, bool is_known);
     bool is_wavering() const;
     bool is_silent(std::uint64_t time_ns);
     void close_away(std::uint64_t time_ns, bool still_open);
@@ -97,6 +98,9 @@ private:
         CpuMoveRecord move; // cause and by whom
     };
     std::optional<Departure> departure_;
+    // By the node it was moved off while nothing told of its memory, though samples were due. Where the first
+    // that come find its memory there, that move parted it: pages that moved meanwhile would have been seen.
+    std::map<Node, CpuMoveRecord> left_in_silence_;
     Standing standing_ = Standing::unknown;
     bool is_away_ = false;
     std::uint64_t unbooked_ns_ = 0; // of CPU time, since it was settled
@@ -209,6 +213,7 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     settled_as_ = on_;
     remote_share_.reset();
     const bool has_moved = on_ != kNoNode && settled_on_ != kNoNode && on_ != settled_on_;
+    const Node moved_off = has_moved ? settled_on_ : kNoNode;
     if (on_ != kNoNode) settled_on_ = on_;
     const bool is_known = !is_silent(time_ns);
     standing_ = is_known ? result_.profile.standing(on_, thresholds_) : Standing::unknown;
@@ -216,10 +221,7 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     if (is_away_ && is_seen && !has_moved && !by_page_move && is_wavering()) standing_ = Standing::away;
     result_.last_standing = standing_;
     if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
-    was_home_ |= standing_ == Standing::home;
-    if (standing_ == Standing::home) departure_.reset();
-    else if (was_home_ && has_moved) departure_ = {Opening::cpu_move, move ? *move : CpuMoveRecord{}};
-    else if (was_home_ && by_page_move && !departure_) departure_ = {Opening::page_move, {}};
+    note_departure(moved_off, move ? *move : CpuMoveRecord{}, by_page_move, is_known);
     if (standing_ != Standing::away) return close_away(time_ns, false);
     if (is_away_ && result_.away.back().to == on_) return;
     close_away(time_ns, false); // moved on, still away: another interval, with its own cause
@@ -240,6 +242,21 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     interval.cause = mover->cause;
     interval.by = mover->by;
     interval.by_comm = mover->by_comm;
+}
+
+// What parted it from its memory, where something did.
+void Walker::note_departure(Node moved_off, const CpuMoveRecord& move, bool by_page_move, bool is_known) {
+    was_home_ |= standing_ == Standing::home;
+    if (standing_ == Standing::home) return departure_.reset();
+    if (was_home_) {
+        if (moved_off != kNoNode) departure_ = {Opening::cpu_move, move};
+        else if (by_page_move && !departure_) departure_ = {Opening::page_move, {}};
+        return;
+    }
+    if (moved_off != kNoNode && !is_known) left_in_silence_[moved_off] = move;
+    if (standing_ != Standing::away) return;
+    const auto left = left_in_silence_.find(*result_.home);
+    if (left != left_in_silence_.end()) departure_ = {Opening::cpu_move, left->second};
 }
 
 // Times are asked for in order.

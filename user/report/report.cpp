@@ -125,11 +125,13 @@ std::string pooled_text(const Report& report) {
 
 std::string summarize(const Report& report) {
     std::size_t unknown = 0;
-    std::size_t misplaced = 0;
+    std::size_t never_home = 0;
+    std::size_t found_away = 0; // and at home later
     std::size_t deserted = 0;
     for (const auto& thread : report.threads) {
         unknown += thread.verdict == Verdict::unknown;
-        misplaced += thread.verdict == Verdict::misplaced;
+        if (thread.verdict == Verdict::misplaced)
+            ++(thread.locality.last_standing == Standing::home ? found_away : never_home);
         deserted += thread.verdict == Verdict::deserted;
     }
     if (report.threads.empty()) return "No thread of the target was seen: nothing can be said.";
@@ -147,8 +149,12 @@ std::string summarize(const Report& report) {
                            : report.still_away == 0
                                ? (report.drifted == 1 ? " and is home again" : " and are home again")
                                : fmt::format("; {} still away", report.still_away));
-    if (misplaced > 0)
-        text += fmt::format(" {} never ran where {} memory is.", misplaced, misplaced == 1 ? "its" : "their");
+    if (never_home > 0)
+        text += fmt::format(" {} never ran where {} memory is.", never_home, never_home == 1 ? "its" : "their");
+    if (found_away > 0)
+        text += fmt::format(" {} away from {} memory when first known, and {} home now.",
+                            found_away == 1 ? "1 was" : fmt::format("{} were", found_away),
+                            found_away == 1 ? "its" : "their", found_away == 1 ? "is" : "are");
     if (deserted > 0)
         text += fmt::format(" {} had {} memory moved away.", deserted, deserted == 1 ? "its" : "their");
     if (unknown > 0) text += fmt::format(" Of {} too little is known.", unknown);

@@ -188,6 +188,17 @@ TEST_CASE("memory born elsewhere is misplaced") {
     const auto report = Story().seen(7, 0).touch(7, 0, 100, 1).at(500).runtime(7, 0, 500).end().report();
     CHECK(thread(report, 7).verdict == Verdict::misplaced);
     CHECK(thread(report, 7).locality.home == Node{1});
+    CHECK(report.summary.find("1 never ran where its memory is.") != std::string::npos);
+}
+
+TEST_CASE("of a thread that came to memory born elsewhere nobody says that it never ran there") {
+    Story story;
+    story.seen(7, 0).touch(7, 0, 100, 1).at(500).move(7, 0, 2, 500).at(1000).runtime(7, 2, 1000).end();
+    const auto report = story.report();
+    CHECK(thread(report, 7).verdict == Verdict::misplaced);
+    CHECK(report.summary.find("never ran") == std::string::npos);
+    CHECK(report.summary.find("1 was away from its memory when first known, and is home now.") !=
+          std::string::npos);
 }
 
 TEST_CASE("memory on both nodes is spread: nowhere is away") {

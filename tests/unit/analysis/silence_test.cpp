@@ -89,3 +89,41 @@ TEST_CASE("an interval away ends where a silence begins, and keeps its cause bey
     CHECK(away[1].cause == ND_CAUSE_affinity);
     CHECK(thread(report, 7).verdict == Verdict::drifted);
 }
+
+namespace {
+
+// Its first samples come after five seconds, from node 0, off which it was moved after two.
+Story moved_in_silence() {
+    Story story;
+    story.seen(7, 0).at(2000).move(7, 0, 2, 2000, ND_CAUSE_affinity);
+    std::uint64_t page = 1000;
+    for (int ms = 5000; ms < 14000; ms += 20) {
+        if (ms % 500 == 0) story.at(ms).runtime(7, ms < 8000 ? 2 : 0, ms);
+        if (ms == 8000) story.at(ms).move(7, 2, 0, ms);
+        story.at(ms).add(7, AccessSample{page++ * 4096, 0, ND_SAMPLE_exact});
+    }
+    story.at(14000).runtime(7, 0, 14000).end();
+    return story;
+}
+
+} // namespace
+
+TEST_CASE("what moved a thread off its memory while nothing was sampled is the cause of its being away") {
+    const auto report = moved_in_silence().report();
+    const auto& found = thread(report, 7);
+    CHECK(found.verdict == Verdict::returned);
+    REQUIRE(found.locality.away.size() == 1);
+    CHECK(found.locality.away[0].opening == Opening::cpu_move);
+    CHECK(found.locality.away[0].cause == ND_CAUSE_affinity);
+    CHECK(found.locality.away[0].start_ns == Story::ms(3500)); // nothing is known of before
+}
+
+TEST_CASE("a thread that was moved in a silence, but not off its memory, was not seen to leave it") {
+    Story story(3);
+    story.seen(7, 4).at(2000).move(7, 4, 2, 2000, ND_CAUSE_affinity);
+    std::uint64_t page = 1000;
+    for (int ms = 5000; ms < 14000; ms += 20)
+        story.at(ms).add(7, AccessSample{page++ * 4096, 0, ND_SAMPLE_exact});
+    const auto report = story.at(14000).runtime(7, 2, 14000).end().report();
+    CHECK(thread(report, 7).verdict == Verdict::misplaced);
+}
