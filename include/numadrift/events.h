@@ -108,8 +108,8 @@
 #define ND_FIELDS_runtime(F) F(u32, cpu) F(u64, runtime_ns) F(u64, idle_until_ns)
 /* `count` events of kind `event` were lost since the last such event. */
 #define ND_FIELDS_lost(F) F(u32, event) F(u64, count)
-/* What recording cost so far: in BPF programs (estimated), in the reader, in queries. */
-#define ND_FIELDS_overhead(F) F(u64, bpf_ns) F(u64, reader_cpu_ns) F(u64, query_ns)
+/* What recording cost so far: in BPF programs (estimated), in the reader, in queries. nice: the reader's. */
+#define ND_FIELDS_overhead(F) F(u64, bpf_ns) F(u64, reader_cpu_ns) F(u64, query_ns) F(s32, nice)
 #define ND_FIELDS_mark(F) F(text, text)
 /* The reader of a trace could not read `bytes` here: events are missing at this place. */
 #define ND_FIELDS_damage(F) F(u64, bytes)

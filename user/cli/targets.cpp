@@ -42,19 +42,7 @@ Result<LiveOptions> of_command(const std::vector<std::string>& command, std::opt
     return live;
 }
 
-} // namespace
-
-void add_target_options(Verb& verb, const std::shared_ptr<TargetOptions>& options) {
-    verb.option("-p,--pid", options->pids, "Processes to record").takes_lists();
-    verb.option("--comm", options->comm, "Processes whose name matches a shell pattern");
-    verb.option("--cgroup", options->cgroup,
-                "Processes of a control group and all below it, and those that join later");
-    verb.option("--container", options->container, "The same, of the container whose id begins so");
-    verb.flag("-a,--all", options->all, "The whole host, but for kernel threads and this recorder");
-    verb.option("COMMAND", options->command, "A command to run and record, after --");
-}
-
-Result<LiveOptions> choose_targets(const TargetOptions& options, std::optional<Child>& child) {
+Result<LiveOptions> find_targets(const TargetOptions& options, std::optional<Child>& child) {
     const int ways = !options.pids.empty() + !options.comm.empty() + !options.cgroup.empty() +
                      !options.container.empty() + options.all + !options.command.empty();
     if (ways != 1)
@@ -79,6 +67,28 @@ Result<LiveOptions> choose_targets(const TargetOptions& options, std::optional<C
     for (const std::uint32_t pid : options.pids) live.targets.push_back(Pid{pid});
     live.how = fmt::format("-p {}", fmt::join(options.pids, ","));
     return live;
+}
+
+} // namespace
+
+void add_target_options(Verb& verb, const std::shared_ptr<TargetOptions>& options) {
+    verb.option("-p,--pid", options->pids, "Processes to record").takes_lists();
+    verb.option("--comm", options->comm, "Processes whose name matches a shell pattern");
+    verb.option("--cgroup", options->cgroup,
+                "Processes of a control group and all below it, and those that join later");
+    verb.option("--container", options->container, "The same, of the container whose id begins so");
+    verb.flag("-a,--all", options->all, "The whole host, but for kernel threads and this recorder");
+    verb.option("COMMAND", options->command, "A command to run and record, after --");
+    verb.option("--nice", options->nice,
+                "Where the recorder itself stands in the queue for a CPU [-20, first; what it was started "
+                "with where that is not 0]")
+        .is_within(-20, 19);
+}
+
+Result<LiveOptions> choose_targets(const TargetOptions& options, std::optional<Child>& child) {
+    auto chosen = find_targets(options, child);
+    if (chosen) chosen->nice = options.nice;
+    return chosen;
 }
 
 } // namespace numadrift::cli

@@ -19,6 +19,7 @@ struct TargetOptions {
     std::string container;
     bool all = false;
     std::vector<std::string> command;
+    std::optional<int> nice;
 };
 
 void add_target_options(Verb& verb, const std::shared_ptr<TargetOptions>& options);

@@ -34,6 +34,8 @@ std::vector<std::string> wanted_capabilities(std::uint64_t effective) {
         wanted.emplace_back("CAP_SYS_PTRACE: where the memory of other users' processes is stays unknown");
     if (!has(effective, Capability::sys_admin))
         wanted.emplace_back("CAP_SYS_ADMIN: what the programs cost is not measured, --budget not kept");
+    if (!has(effective, Capability::sys_nice))
+        wanted.emplace_back("CAP_SYS_NICE: where CPUs are scarce, the recorder waits for its turn");
     return wanted;
 }
 

@@ -79,7 +79,8 @@ Json overhead_json(const Report& report) {
     const Overhead& cost = report.overhead;
     Json overhead{{"bpf_ns", cost.bpf_ns > 0 ? Json(cost.bpf_ns) : Json(nullptr)},
                   {"reader_cpu_ns", cost.reader_cpu_ns},
-                  {"query_ns", cost.query_ns}};
+                  {"query_ns", cost.query_ns},
+                  {"nice", cost.nice}};
     const auto all = static_cast<double>(cost.bpf_ns + cost.reader_cpu_ns);
     overhead["share_of_one_cpu"] =
         report.duration_ns > 0 ? Json(rounded(all / static_cast<double>(report.duration_ns))) : Json(nullptr);

@@ -150,7 +150,8 @@ std::string summarize(const Report& report) {
                                ? (report.drifted == 1 ? " and is home again" : " and are home again")
                                : fmt::format("; {} still away", report.still_away));
     if (never_home > 0)
-        text += fmt::format(" {} never ran where {} memory is.", never_home, never_home == 1 ? "its" : "their");
+        text +=
+            fmt::format(" {} never ran where {} memory is.", never_home, never_home == 1 ? "its" : "their");
     if (found_away > 0)
         text += fmt::format(" {} away from {} memory when first known, and {} home now.",
                             found_away == 1 ? "1 was" : fmt::format("{} were", found_away),

@@ -175,15 +175,17 @@ void write_counts(const Report& report, Lines& out) {
     if (sum.taken > 0) out.wrapped(samples_text(sum, used, lost), 4);
     const auto cost_ns = static_cast<double>(report.overhead.bpf_ns + report.overhead.reader_cpu_ns);
     if (report.duration_ns > 0)
-        out.wrapped(fmt::format("Cost of recording: {} of one CPU ({} in the kernel, {} in the reader; {} "
-                                "went by asking for pages)",
-                                share_text(cost_ns / static_cast<double>(report.duration_ns)),
-                                report.overhead.bpf_ns > 0
-                                    ? duration_text(static_cast<double>(report.overhead.bpf_ns))
-                                    : "unknown",
-                                duration_text(static_cast<double>(report.overhead.reader_cpu_ns)),
-                                duration_text(static_cast<double>(report.overhead.query_ns))),
-                    4);
+        out.wrapped(
+            fmt::format("Cost of recording: {} of one CPU ({} in the kernel, {} in the reader{}; {} "
+                        "went by asking for pages)",
+                        share_text(cost_ns / static_cast<double>(report.duration_ns)),
+                        report.overhead.bpf_ns > 0
+                            ? duration_text(static_cast<double>(report.overhead.bpf_ns))
+                            : "unknown",
+                        duration_text(static_cast<double>(report.overhead.reader_cpu_ns)),
+                        report.overhead.nice != 0 ? fmt::format(" at nice {}", report.overhead.nice) : "",
+                        duration_text(static_cast<double>(report.overhead.query_ns))),
+            4);
 }
 
 // Where the memory of the processes was, at the last survey.

@@ -92,7 +92,7 @@ void Timeline::on(const Event&, const Overhead& fields) {
     };
     overhead = {since(fields.bpf_ns, overhead_before_.bpf_ns),
                 since(fields.reader_cpu_ns, overhead_before_.reader_cpu_ns),
-                since(fields.query_ns, overhead_before_.query_ns)};
+                since(fields.query_ns, overhead_before_.query_ns), fields.nice};
 }
 
 void Timeline::on(const Event& event, const Mark& fields) {

@@ -14,6 +14,7 @@ enum class Capability : unsigned {
     dac_read_search = 2, // read where the user may not
     sys_ptrace = 19,     // look into processes of others
     sys_admin = 21,      // much; here: BPF run-time statistics
+    sys_nice = 23,       // be first in the queue for a CPU
     perfmon = 38,        // attach BPF programs
     bpf = 39,            // load them
 };

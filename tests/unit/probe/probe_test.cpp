@@ -122,6 +122,8 @@ TEST_CASE("what the host is and what one may do on it") {
     CHECK(host.lockdown == "integrity");
     CHECK_FALSE(host.has_btf);
     CHECK(host.missing_capabilities == std::vector<std::string>{"CAP_PERFMON"});
+    REQUIRE(host.wanted_capabilities.size() == 3);
+    CHECK(host.wanted_capabilities[2].starts_with("CAP_SYS_NICE: "));
 }
 
 TEST_CASE("processes: by name, gone ones, and threads taken for processes") {

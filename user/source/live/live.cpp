@@ -13,6 +13,7 @@
 #include "source/live/rings.h"
 #include "timeline/order.h"
 #include "util/clock.h"
+#include "util/priority.h"
 #include "util/privileges.h"
 
 #include <algorithm>
@@ -53,10 +54,10 @@ std::uint64_t budget_ns(double share, const Topology& topology) {
 class Live final : public LiveSource {
 public:
     Live(LiveOptions options, Topology topology, std::unique_ptr<live::Programs> programs,
-         std::unique_ptr<live::Rings> rings)
-        : options_(std::move(options)), topology_(std::move(topology)), programs_(std::move(programs)),
-          rings_(std::move(rings)), memory_(*programs_, options_.root), processes_(options_.root),
-          host_(options_.root, topology_), begin_ns_(monotonic_ns()),
+         std::unique_ptr<live::Rings> rings, std::unique_ptr<RaisedPriority> priority)
+        : priority_(std::move(priority)), options_(std::move(options)), topology_(std::move(topology)),
+          programs_(std::move(programs)), rings_(std::move(rings)), memory_(*programs_, options_.root),
+          processes_(options_.root), host_(options_.root, topology_), begin_ns_(monotonic_ns()),
           budget_(*programs_, budget_ns(options_.budget, topology_), begin_ns_) {}
 
     void mark(Pid pid);
@@ -102,6 +103,8 @@ private:
     void take_off_targets();
     void wait_for_next_pass();
 
+    std::unique_ptr<RaisedPriority> priority_; // until the recording is over
+    int nice_ = RaisedPriority::now();
     LiveOptions options_;
     Topology topology_;
     std::unique_ptr<live::Programs> programs_;
@@ -268,6 +271,7 @@ void Live::count_losses(std::uint64_t now_ns) {
 void Live::tell_cost(std::uint64_t now_ns) {
     Overhead cost = budget_.cost();
     cost.query_ns = memory_.query_ns();
+    cost.nice = nice_;
     add(now_ns, cost);
 }
 
@@ -306,6 +310,7 @@ void Live::finish() {
     add(now_ns,
         TraceEnd{emitted - own_events_, rings_->received() - own_events_, programs_->run_time().missed});
     finished_ = true;
+    priority_.reset(); // what is made of it may wait
 }
 
 void Live::look_around() {
@@ -377,6 +382,12 @@ std::uint32_t sample_hz(std::size_t cpus) {
     return 11;
 }
 
+int usual_nice() {
+    constexpr int kFirst = -20;
+    const int own = RaisedPriority::now();
+    return own == 0 ? kFirst : own;
+}
+
 // Before the threads of Live begin: each has capabilities of its own. Looks, run-time statistics and programs
 // that are attached again need these.
 void give_up_privileges(const LiveOptions& options) {
@@ -409,6 +420,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
         if (auto status = probe::check_process(options.root, pid); !status && !options.find)
             return status.error();
     if (auto status = check_permitted(probe::read_host(options.root)); !status) return status.error();
+    auto priority = std::make_unique<RaisedPriority>(options.nice.value_or(usual_nice()));
     auto topology = probe::read_topology(options.root);
     if (!topology) return topology.error();
 
@@ -428,8 +440,9 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
     if (!rings) return rings.error();
 
     give_up_privileges(options);
-    auto live =
-        std::make_unique<Live>(options, *std::move(topology), *std::move(programs), *std::move(rings));
+    auto live = std::make_unique<Live>(options, *std::move(topology), *std::move(programs), *std::move(rings),
+                                       std::move(priority));
+    RaisedPriority::keep_to_itself(); // the sampler has begun with it
     live->announce();
     if (auto status = live->see_events_flow(); !status) return status.error();
     if (auto status = live->mark_targets(); !status) return status.error();

@@ -27,6 +27,8 @@ struct LiveOptions {
     std::uint32_t ring_mib = 16;   // of each node's ring; a power of two
     // Samples of data addresses a second and CPU, 0 for none; not given: by the number of CPUs.
     std::optional<std::uint32_t> sample_hz;
+    // The reader's; not given: first in the queue, but for one who was started with another value than 0.
+    std::optional<int> nice;
     double budget = 0.01; // of one CPU, per node with CPUs: what the programs may cost; 0: no limit
     bool keeps_override =
         false;             // files are written where this user may not; else the right to is given up too
