@@ -75,17 +75,25 @@ static __always_inline u32 run_state(struct task_struct *p)
 	return p->__state;
 }
 
-/* Is current a CPU's stopper thread, "migration/N"? Asked last, so a program that took the name
- * can only turn an unknown cause into a wrong one. */
-static __always_inline bool in_stopper(void)
+/* Is current a kernel thread whose name begins so? A program may take the name: what depends on it
+ * must do no harm then. */
+static __always_inline bool is_current(const char *name, u32 length)
 {
 	char comm[16];
 
 	if (bpf_get_current_comm(comm, sizeof(comm)) || current_pid() != current_tid())
 		return false;
-	return comm[0] == 'm' && comm[1] == 'i' && comm[2] == 'g' && comm[3] == 'r' &&
-	       comm[4] == 'a' && comm[5] == 't' && comm[6] == 'i' && comm[7] == 'o' &&
-	       comm[8] == 'n' && comm[9] == '/';
+	for (u32 i = 0; i < length; i++)
+		if (comm[i] != name[i])
+			return false;
+	return true;
+}
+
+/* Is current a CPU's stopper thread? Asked last, so a program that took the name can only turn an
+ * unknown cause into a wrong one. */
+static __always_inline bool in_stopper(void)
+{
+	return is_current("migration/", 10);
 }
 
 /* The order matters: what forces a move outranks who happened to carry it out. */
@@ -108,6 +116,16 @@ static __always_inline u8 cause_of(struct task_struct *task, struct thread_state
 		return BPF_CORE_READ_BITFIELD(task, in_execve) ? ND_CAUSE_exec
 							       : ND_CAUSE_active_balance;
 	return ND_CAUSE_load_balance; /* by an idle CPU on behalf of another: nohz_idle_balance() */
+}
+
+static __always_inline void note_setter(u32 tid)
+{
+	struct setter setter = {};
+
+	setter.time_ns = bpf_ktime_get_ns();
+	setter.tid = current_tid();
+	bpf_get_current_comm(setter.comm.text, sizeof(setter.comm.text));
+	bpf_map_update_elem(&setters, &tid, &setter, BPF_ANY);
 }
 
 /* Once: the next move may have another reason. */
@@ -172,13 +190,20 @@ SEC("fentry/__x64_sys_sched_setaffinity")
 int BPF_PROG(on_setaffinity, const struct pt_regs *regs)
 {
 	u32 tid = regs->di;
-	struct setter setter = {};
 
-	if (!tid)
-		tid = current_tid();
-	setter.time_ns = bpf_ktime_get_ns();
-	setter.tid = current_tid();
-	bpf_get_current_comm(setter.comm.text, sizeof(setter.comm.text));
-	bpf_map_update_elem(&setters, &tid, &setter, BPF_ANY);
+	note_setter(tid ? tid : current_tid());
+	return 0;
+}
+
+/*
+ * set_cpus_allowed_ptr(p, mask), by whom a cpuset was written to or p was put into it
+ * (update_tasks_cpumask() and cpuset_attach() in kernel/cgroup/cpuset.c, 5.10 to 7.2). Work that
+ * the kernel put off, after hotplug, is nobody's.
+ */
+SEC("fentry/set_cpus_allowed_ptr")
+int BPF_PROG(on_cpuset, struct task_struct *p)
+{
+	if (is_target(p->tgid) && !is_current("kworker/", 8))
+		note_setter(p->pid);
 	return 0;
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # In the guest, of two nodes with two CPUs each: a real-time thread is pushed off its CPU by a higher one; the CPUs of
-# a thread's node go offline; a process is put into a cpuset on the other node.
+# a thread's node go offline; a process is put into a cpuset on the other node, or its cpuset becomes that.
 # Leaves SCENARIO.json of each under /out. usage: causes.sh SCENARIO...
 . /usr/bin/recording.sh
 mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
@@ -13,6 +13,12 @@ for scenario in "$@"; do
 	case $scenario in
 	rt) chrt -f -p 10 $worker ;;
 	cpuset) taskset -pc 2-3 $worker >/dev/null ;;
+	narrowed)
+		taskset -pc 0-3 $worker >/dev/null
+		echo 2-3 >/sys/fs/cgroup/pod/cpuset.cpus
+		echo 0-1 >/sys/fs/cgroup/pod/cpuset.mems
+		echo $worker >/sys/fs/cgroup/pod/cgroup.procs
+		;;
 	esac # else on its one CPU: no balancer is to take it off before
 	record $worker /tmp/recorded.ndt
 	let_work $worker 2
@@ -32,6 +38,7 @@ for scenario in "$@"; do
 		echo 0-1 >/sys/fs/cgroup/pod/cpuset.mems
 		echo $worker >/sys/fs/cgroup/pod/cgroup.procs
 		;;
+	narrowed) echo 0-1 >/sys/fs/cgroup/pod/cpuset.cpus ;;
 	esac
 	let_work $worker 3
 	stop_recording

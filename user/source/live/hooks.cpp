@@ -113,6 +113,7 @@ const std::vector<Hook>& hooks() {
         {"on_hotplug", "tp_btf/cpuhp_enter", "cpu_move", Path::extra, "hotplug as a cause"},
         {"on_setaffinity", "fentry/__x64_sys_sched_setaffinity", "cpu_move", Path::extra,
          "who changed an affinity"},
+        {"on_cpuset", "fentry/set_cpus_allowed_ptr", "cpu_move", Path::extra, "who changed a cpuset"},
 
         {"on_new_anon_page", "fentry/page_add_new_anon_rmap", "first_touch", Path::exact, "anonymous memory"},
         {"on_new_anon_folio", "fentry/folio_add_new_anon_rmap", "first_touch", Path::exact, "anonymous memory"},
