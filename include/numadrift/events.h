@@ -147,8 +147,9 @@
 /* The window ended here in order, and why there. */
 #define ND_FIELDS_window_end(F) F(text, why)
 /* Of a process: the path of its cgroup, without the mount point, and the CPUs and memory nodes that its cpuset
- * allows (cpuset.cpus.effective and mems); empty where it has none. */
-#define ND_FIELDS_process(F) F(text, cgroup) F(text, cpus) F(text, mems)
+ * allows (cpuset.cpus.effective and mems); empty where it has none. pinned_bytes: of its memory, by devices and
+ * io_uring (VmPin): that cannot be migrated. */
+#define ND_FIELDS_process(F) F(text, cgroup) F(text, cpus) F(text, mems) F(u64, pinned_bytes)
 /* What the host counts, by name (user/probe/counters.h): of a node, or of all for -1. */
 #define ND_FIELDS_counter(F) F(s32, node) F(text, name) F(u64, value)
 

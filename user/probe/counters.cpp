@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fmt/core.h>
 #include <sstream>
+#include <unistd.h>
 
 namespace numadrift::probe {
 namespace {
@@ -37,6 +38,7 @@ bool is_level(const std::string& name) {
 
 Counters::Counters(std::string root, const Topology& topology) : root_(std::move(root)) {
     for (const auto& [node, info] : topology.nodes) nodes_.push_back(node);
+    for (const auto& [cpu, info] : topology.cpus) node_of_cpu_[raw(cpu)] = info.node;
     std::error_code error;
     if (!fs::exists(root_ + "/sys/fs/resctrl/mon_data", error)) return;
     for (const auto& [cpu, info] : topology.cpus)
@@ -88,11 +90,33 @@ void Counters::read_bandwidth(std::vector<Counter>& counters) const {
     for (const auto& [key, value] : sums) counters.push_back({raw(key.first), key.second, value});
 }
 
+// "cpu3 user nice system idle iowait irq softirq steal guest guest_nice", in clock ticks; guests are in user.
+// An offline CPU has no line (fs/proc/stat.c: show_stat(), 5.10 to 7.2): a sum that falls is no rate.
+void Counters::read_cpus(std::vector<Counter>& counters) const {
+    const auto text = read_file(root_ + "/proc/stat");
+    if (!text) return;
+    const auto ms_a_tick = 1000 / static_cast<std::uint64_t>(std::max(::sysconf(_SC_CLK_TCK), 1L));
+    std::map<Node, std::uint64_t> busy_ms;
+    std::istringstream lines(*text);
+    for (std::string line; std::getline(lines, line) && line.starts_with("cpu");) {
+        std::istringstream fields(line.substr(3));
+        std::uint32_t cpu = 0;
+        std::array<std::uint64_t, 8> ticks{};
+        if (line[3] == ' ' || !(fields >> cpu)) continue;
+        for (std::uint64_t& one : ticks) fields >> one;
+        const auto& [user, low, system, idle, iowait, irq, softirq, steal] = ticks;
+        if (const auto node = node_of_cpu_.find(cpu); node != node_of_cpu_.end())
+            busy_ms[node->second] += (user + low + system + irq + softirq + steal) * ms_a_tick;
+    }
+    for (const auto& [node, ms] : busy_ms) counters.push_back({raw(node), "cpu_busy_ms", ms});
+}
+
 std::vector<Counter> Counters::read() const {
     std::vector<Counter> counters;
     for (const Node node : nodes_) read_node(node, counters);
     read_host(counters);
     read_bandwidth(counters);
+    read_cpus(counters);
     return counters;
 }
 

@@ -109,12 +109,15 @@ std::string why_not_home(const Group& group, const AdviceFacts& facts, const std
         return fmt::format("no CPU of node {} is online and in the cpuset of process {}: give it some first",
                            raw(group.home), raw(group.pid));
     const double wanted = AdviceFacts::cpus_used_by(group.threads);
-    const double taken = facts.cpus_used_on(group.home, group.threads);
+    const auto used = facts.cpus_used_on(group.home, group.threads);
+    // What else runs on the host may be on CPUs of the node that are not theirs: what does not fit there is
+    // not.
+    const auto elsewhere = static_cast<double>(facts.cpus_on(group.home) - cpus.size());
+    const double taken = used.by_targets + std::max(0.0, used.by_others - elsewhere);
     if (wanted + taken <= static_cast<double>(cpus.size()) + kSlack) return {};
-    return fmt::format(
-        "they keep {:.1f} CPUs busy, and of the {} they may use on node {} other threads of the target "
-        "keep {:.1f} busy: they would wait for a CPU instead of for memory",
-        wanted, cpus.size(), raw(group.home), taken);
+    return fmt::format("they keep {:.1f} CPUs busy, and of the {} they may use on node {} others keep {:.1f} "
+                       "busy: they would wait for a CPU instead of for memory",
+                       wanted, cpus.size(), raw(group.home), taken);
 }
 
 Advice pin_home(const Group& group, const Report& report, const AdviceFacts& facts) {
@@ -176,6 +179,13 @@ std::string why_not_moved(const Group& group, const AdviceFacts& facts) {
                "it was read or written first";
     const auto memory = facts.memory_on(group.pid, group.home);
     if (!memory) return {};
+    const std::uint64_t own_bytes = memory->own_pages * kPageBytes;
+    const std::uint64_t pinned_bytes = facts.pinned_bytes(group.pid);
+    if (static_cast<double>(pinned_bytes) > kMostlyOwn * static_cast<double>(own_bytes))
+        return fmt::format(
+            "{} of the process is pinned by devices, RDMA or io_uring, and the kernel moves no "
+            "such page; it has {} on node {}",
+            size_text(pinned_bytes), size_text(own_bytes), raw(group.home));
     const auto own = static_cast<double>(memory->own_pages);
     if (own < kMostlyOwn * (own + static_cast<double>(memory->other_pages)))
         return fmt::format(
@@ -183,10 +193,9 @@ std::string why_not_moved(const Group& group, const AdviceFacts& facts) {
             "takes it from whoever else uses it",
             raw(group.home));
     const auto room = facts.room_on(group.to);
-    if (room && *room < memory->own_pages * kPageBytes)
+    if (room && *room < own_bytes)
         return fmt::format("node {} has room for {}, the process has {} on node {}: free memory there first",
-                           raw(group.to), size_text(*room), size_text(memory->own_pages * kPageBytes),
-                           raw(group.home));
+                           raw(group.to), size_text(*room), size_text(own_bytes), raw(group.home));
     return {};
 }
 
@@ -235,12 +244,17 @@ std::optional<Advice> move_memory(const Group& group, const Report& report, cons
     if (!is_for_all && !own) return std::nullopt;
     if (const std::string not_now = why_not_moved(group, facts); !not_now.empty())
         return Advice{text + ", if that can be", {}, not_now, std::nullopt};
-    if (own) return own;
-    return Advice{
-        text, move_command(group, {}),
-        "right if the threads are to stay where they are now; it moves what all its threads use, and nothing "
-        "that other processes use too",
-        left_ns};
+    Advice advice = own ? *std::move(own)
+                        : Advice{text, move_command(group, {}),
+                                 "right if the threads are to stay where they are now; it moves what all its "
+                                 "threads use, and nothing that other processes use too",
+                                 left_ns};
+    if (const std::uint64_t pinned_bytes = facts.pinned_bytes(group.pid); pinned_bytes > 0) {
+        advice.why +=
+            fmt::format("; {} of the process is pinned, and stays where it is", size_text(pinned_bytes));
+        advice.left_remote_cpu_ns.reset();
+    }
+    return advice;
 }
 
 // A cpuset whose memory nodes do not match its CPUs: nothing can bring pages there.

@@ -12,6 +12,28 @@ namespace {
 
 constexpr double kNearlyAll = 0.9;
 
+// CPU time of the thread on the node since then.
+double ran_on(Node node, const ThreadReport& thread, std::uint64_t begin_ns) {
+    double ran_ns = 0;
+    for (const StandingSpan& span : thread.locality.spans) {
+        if (span.node != node || span.end_ns <= begin_ns) continue;
+        const auto length_ns = static_cast<double>(span.end_ns - span.begin_ns);
+        const auto since_ns = static_cast<double>(span.end_ns - std::max(span.begin_ns, begin_ns));
+        ran_ns += static_cast<double>(span.ran_ns) * (length_ns > 0 ? since_ns / length_ns : 1);
+    }
+    return ran_ns;
+}
+
+// CPUs, by a counter of milliseconds: from the last look before to its last one.
+double busy_since(const CounterRecord& record, std::uint64_t begin_ns) {
+    CounterRecord::Point from{record.first_ns, record.first};
+    for (const CounterRecord::Point& point : record.points)
+        if (point.time_ns <= begin_ns) from = point;
+    if (record.last_ns <= from.time_ns || record.last < from.value) return 0;
+    return static_cast<double>(record.last - from.value) * 1e6 /
+           static_cast<double>(record.last_ns - from.time_ns);
+}
+
 } // namespace
 
 bool AdviceFacts::has_memory(Node node) const {
@@ -38,14 +60,37 @@ double AdviceFacts::cpus_used_by(std::span<const ThreadReport* const> threads) {
     return used;
 }
 
-double AdviceFacts::cpus_used_on(Node node, std::span<const ThreadReport* const> but) const {
-    double used_ns = 0;
+AdviceFacts::Used AdviceFacts::used_since(std::uint64_t begin_ns, Node node,
+                                          std::span<const ThreadReport* const> but) const {
+    double others_ns = 0;
+    double all_ns = 0;
     for (const ThreadReport& thread : report_.threads) {
-        if (std::ranges::find(but, &thread) != but.end()) continue;
-        const auto found = thread.locality.cpu_ns.find(node);
-        if (found != thread.locality.cpu_ns.end()) used_ns += static_cast<double>(found->second);
+        const double ran_ns = ran_on(node, thread, begin_ns);
+        all_ns += ran_ns;
+        if (std::ranges::find(but, &thread) == but.end()) others_ns += ran_ns;
     }
-    return report_.duration_ns > 0 ? used_ns / static_cast<double>(report_.duration_ns) : 0;
+    const auto length_ns = static_cast<double>(report_.duration_ns - begin_ns);
+    const auto counter = report_.counters.find({node, "cpu_busy_ms"});
+    const double busy = counter == report_.counters.end() ? 0 : busy_since(counter->second, begin_ns);
+    const double own =
+        static_cast<double>(report_.overhead.reader_cpu_ns) / // it may have run there, and is over
+        static_cast<double>(report_.duration_ns);
+    return {others_ns / length_ns, std::max(0.0, busy - own - all_ns / length_ns)};
+}
+
+AdviceFacts::Used AdviceFacts::cpus_used_on(Node node, std::span<const ThreadReport* const> but) const {
+    constexpr std::uint64_t kLatelyNs = 5'000'000'000;
+    if (report_.duration_ns == 0) return {};
+    const Used all = used_since(0, node, but);
+    if (report_.duration_ns <= kLatelyNs) return all;
+    const Used lately = used_since(report_.duration_ns - kLatelyNs, node, but);
+    return lately.by_targets + lately.by_others > all.by_targets + all.by_others ? lately : all;
+}
+
+std::size_t AdviceFacts::cpus_on(Node node) const {
+    const auto cpus = report_.topology.cpus_of(node);
+    return static_cast<std::size_t>(
+        std::ranges::count_if(cpus, [&](Cpu cpu) { return !report_.topology.cpus.at(cpu).is_offline; }));
 }
 
 AdviceFacts::Cached AdviceFacts::cached_by(std::span<const ThreadReport* const> threads) {
@@ -73,6 +118,11 @@ std::optional<AdviceFacts::Memory> AdviceFacts::memory_on(Pid pid, Node node) co
         (sampling::is_own_memory(row.mapping) ? memory.own_pages : memory.other_pages) += row.pages;
     }
     return memory;
+}
+
+std::uint64_t AdviceFacts::pinned_bytes(Pid pid) const {
+    const auto process = report_.processes.find(pid);
+    return process == report_.processes.end() ? 0 : process->second.pinned_bytes;
 }
 
 std::optional<std::uint64_t> AdviceFacts::resident_bytes(Pid pid) const {

@@ -24,9 +24,18 @@ public:
     // no cpuset is known, all that are online.
     std::vector<Cpu> cpus_for(Pid pid, Node node) const;
 
-    // CPUs kept busy: by these threads wherever they ran, and by all others of the targets on the node.
+    // CPUs kept busy: by these threads wherever they ran; on the node by all others of the targets, and by
+    // what else runs on the host, where that was counted: over the whole recording or its last seconds,
+    // whichever is more.
     static double cpus_used_by(std::span<const ThreadReport* const> threads);
-    double cpus_used_on(Node node, std::span<const ThreadReport* const> but) const;
+    struct Used {
+        double by_targets = 0;
+        double by_others = 0;
+    };
+    Used cpus_used_on(Node node, std::span<const ThreadReport* const> but) const;
+
+    // CPUs of the node that are online.
+    std::size_t cpus_on(Node node) const;
 
     // Of what these threads use, as samples have it: the share that lies in the page cache, which is no
     // process' memory and stays where a file was read first, and the node that has nearly all of it.
@@ -44,6 +53,9 @@ public:
     };
     std::optional<Memory> memory_on(Pid pid, Node node) const;
 
+    // Of the whole process: it cannot be moved. Where it lies is not known.
+    std::uint64_t pinned_bytes(Pid pid) const;
+
     // Of the whole process, on all nodes.
     std::optional<std::uint64_t> resident_bytes(Pid pid) const;
 
@@ -55,6 +67,8 @@ public:
     bool has_policy(Pid pid, std::string_view policy) const;
 
 private:
+    Used used_since(std::uint64_t begin_ns, Node node, std::span<const ThreadReport* const> but) const;
+
     const Report& report_;
 };
 

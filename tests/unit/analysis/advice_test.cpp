@@ -194,6 +194,32 @@ TEST_CASE("threads are not sent where there are too few CPUs for them") {
     CHECK(has_command(report, "numadrift move -p 100 --from 0 --to 1"));
 }
 
+TEST_CASE("threads are not sent to CPUs that other processes keep busy") {
+    const auto beside = [](std::uint64_t busy_ms, const char* cpus) {
+        Story story = drifted();
+        story.at(0).add(0, Counter{0, "cpu_busy_ms", 5000});
+        story.at(1100).add(0, Process{"/pod", cpus, "0-1"});
+        story.at(2000).add(0, Counter{0, "cpu_busy_ms", 5000 + busy_ms});
+        return finish(story);
+    };
+    CHECK(has_command(beside(2000, "0-3"), "taskset")); // half of it by the thread itself
+    const auto crowded = beside(4000, "0-3");
+    CHECK_FALSE(has_command(crowded, "taskset"));
+    CHECK(is_said(crowded, "others keep 1.5 busy"));
+    CHECK(has_command(beside(2000, "1-3"), "taskset")); // what else runs has room beside its cpuset
+    CHECK_FALSE(has_command(beside(4000, "1-3"), "taskset"));
+}
+
+TEST_CASE("other processes that began to keep CPUs busy lately count as much as they do now") {
+    Story story = drifted();
+    story.at(0).add(0, Counter{0, "cpu_busy_ms", 0});
+    story.at(30000).add(0, Counter{0, "cpu_busy_ms", 1000}).runtime(7, 2, 29000);
+    story.at(36000).add(0, Counter{0, "cpu_busy_ms", 13000}).runtime(7, 2, 35000);
+    const auto report = story.end().report();
+    CHECK_FALSE(has_command(report, "taskset"));
+    CHECK(is_said(report, "others keep 2.0 busy"));
+}
+
 TEST_CASE("all threads alike are in one command, and only they") {
     Story story;
     for (std::uint32_t tid = 7; tid < 12; ++tid) {
@@ -214,6 +240,20 @@ TEST_CASE("memory is not moved to a node that has no room for it") {
     Story roomy = drifted_with("anonymous", 96 * 256);
     roomy.at(1600).add(0, Counter{1, "free_bytes", std::uint64_t{390} << 20});
     CHECK(has_command(finish(roomy), "numadrift move"));
+}
+
+TEST_CASE("memory that is pinned is not told to be moved") {
+    const auto with_pinned = [](std::uint64_t mib) {
+        Story story = drifted_with("anonymous", 96 * 256);
+        story.at(1600).add(0, Process{"/rdma", "", "", mib << 20});
+        return finish(story);
+    };
+    const auto most = with_pinned(64);
+    CHECK_FALSE(has_command(most, "numadrift move"));
+    CHECK(is_said(most, "64.0 MiB of the process is pinned by devices, RDMA or io_uring"));
+    const auto some = with_pinned(8);
+    CHECK(has_command(some, "numadrift move"));
+    CHECK(is_said(some, "8.0 MiB of the process is pinned, and stays where it is"));
 }
 
 TEST_CASE("memory that others use too is not told to be moved") {

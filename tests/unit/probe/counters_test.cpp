@@ -35,6 +35,9 @@ TEST_CASE("node counters, pressure and what NUMA balancing did are read") {
     tree.file("/sys/devices/system/node/node0/meminfo",
               "Node 0 MemTotal: 1024 kB\nNode 0 MemFree:  512 kB\n");
     tree.file("/proc/vmstat", "nr_free_pages 5\nnuma_hit 1\nnuma_pages_migrated 42\npgmigrate_fail 3\n");
+    tree.file("/proc/stat",
+              "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 100 1 20 5000 7 2 3 4 99 9\ncpu1 10 0 0 500 0 0 0 0 0 0\n"
+              "cpu3 1 1 1 1 1 1 1 1 1 1\nintr 5 6\n");
     tree.file("/proc/pressure/memory", "some avg10=0.00 avg60=0.00 avg300=0.00 total=777\nfull total=1\n");
     const auto all = read(tree);
     CHECK(all.at({0, "numa_miss"}) == 5);
@@ -43,6 +46,9 @@ TEST_CASE("node counters, pressure and what NUMA balancing did are read") {
     CHECK(all.at({-1, "numa_pages_migrated"}) == 42);
     CHECK(all.at({-1, "pgmigrate_fail"}) == 3);
     CHECK(all.at({-1, "psi_memory_us"}) == 777);
+    CHECK(all.at({0, "cpu_busy_ms"}) ==
+          10 * (100 + 1 + 20 + 2 + 3 + 4 + 10)); // idle and waiting for I/O are not
+    CHECK(all.at({1, "cpu_busy_ms"}) == 10 * 6);
     CHECK(all.count({-1, "numa_hit"}) == 0); // of the nodes, and summed up there only
     CHECK(all.count({1, "numa_hit"}) == 0);
 }

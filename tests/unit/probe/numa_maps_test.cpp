@@ -35,6 +35,13 @@ TEST_CASE("what a thread is allowed is read from its status") {
     CHECK_FALSE(probe::read_allowed(tree.root(), Pid{7}, Tid{9}));
 }
 
+TEST_CASE("what is pinned of a process is read from its status") {
+    test::Tree tree;
+    tree.file("/proc/7/status", "Name:\tpoller\nVmLck:\t       0 kB\nVmPin:\t   32768 kB\nVmHWM:\t 1 kB\n");
+    CHECK(probe::pinned_bytes(tree.root(), Pid{7}) == 32u << 20);
+    CHECK(probe::pinned_bytes(tree.root(), Pid{8}) == 0);
+}
+
 TEST_CASE("policies and lists in words") {
     CHECK(policy_text(0, "0-1") == "default");
     CHECK(policy_text(2, "0-1") == "bind 0-1");

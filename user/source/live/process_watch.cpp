@@ -1,6 +1,7 @@
 #include "source/live/process_watch.h"
 
 #include "probe/cgroup.h"
+#include "probe/limits.h"
 
 namespace numadrift::live {
 
@@ -10,10 +11,11 @@ void ProcessWatch::look(std::uint64_t now_ns, std::uint32_t pid, std::vector<Eve
     auto cgroup = probe::cgroup_of(root_, Pid{pid});
     if (cgroup.empty()) return;
     auto cpuset = probe::cpuset_of(root_, Pid{pid});
-    const std::array now{cgroup, cpuset.cpus, cpuset.mems};
-    if (std::exchange(known.told, now) == now) return;
-    events.push_back(
-        {now_ns, pid, 0, Process{std::move(cgroup), std::move(cpuset.cpus), std::move(cpuset.mems)}});
+    Process now{std::move(cgroup), std::move(cpuset.cpus), std::move(cpuset.mems),
+                probe::pinned_bytes(root_, Pid{pid})};
+    if (now == known.told) return;
+    known.told = now;
+    events.push_back({now_ns, pid, 0, std::move(now)});
 }
 
 void ProcessWatch::take_note(const Event& event) {

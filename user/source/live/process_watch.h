@@ -1,10 +1,9 @@
-// What a recording learns about processes beside their threads: the cgroup each is in, and what its cpuset
-// allows.
+// What a recording learns about processes beside their threads: the cgroup each is in, what its cpuset allows,
+// and how much of its memory is pinned.
 #pragma once
 
 #include "event/event.h"
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -28,7 +27,7 @@ public:
 
 private:
     struct Known {
-        std::array<std::string, 3> told; // cgroup, CPUs and nodes it may use
+        Process told;
         bool is_due = true;
     };
 
