@@ -1,5 +1,5 @@
-// What a recording learns about processes beside their threads: the cgroup each is in, what its cpuset allows,
-// and how much of its memory is pinned.
+// What a recording learns about processes beside their threads: the cgroup each is in, what its cpuset
+// allows, and how much of its memory is pinned.
 #pragma once
 
 #include "event/event.h"
