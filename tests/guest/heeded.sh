@@ -19,7 +19,10 @@ wait_for() { while ! grep -q "^$1" /tmp/said; do sleep 0.05; done; }
 note_work() {
 	lines=$(grep -c ^work /tmp/said)
 	kill -USR1 $worker
-	while [ "$(grep -c ^work /tmp/said)" -eq "$lines" ]; do sleep 0.01; done
+	while [ "$(grep -c ^work /tmp/said)" -eq "$lines" ]; do
+		kill -0 $worker || { echo "$item: the drifter has ended" && exit 1; }
+		sleep 0.01
+	done
 	grep ^work /tmp/said | tail -n 1 >>"$name.work"
 }
 measure() { # as it is, for so many seconds of CPU time: PREFIX.ndt and .json, and the work done
@@ -48,7 +51,7 @@ bring_about() { # SITUATION, on or from a node that the seed chooses
 		mkdir -p /tmp/full && mount -t tmpfs -o "mpol=bind:$node,size=90%" none /tmp/full
 		# Should that be too much, it is the one to be killed.
 		sh -c "echo 1000 >/proc/self/oom_score_adj
-			exec dd if=/dev/zero of=/tmp/full/all bs=1M count=$(($(free_mib $node) - 40))" 2>/dev/null
+			exec dd if=/dev/zero of=/tmp/full/all bs=1M count=$(($(free_mib $node) - 64))" 2>/dev/null
 		;;
 	busy)
 		for cpu in $(seq $((node * per_node)) $((node * per_node + per_node - 1))); do

@@ -216,9 +216,9 @@ std::string move_command(const Group& group, const std::vector<SampleLog::Range>
 std::optional<Advice> move_own_memory(const Group& group, const Report& report, bool is_first) {
     const auto ranges = own_ranges(report, group.threads);
     if (ranges.empty()) return std::nullopt;
-    return Advice{fmt::format("{} what {} of process {} use to node {}",
+    return Advice{fmt::format("{} what {} of process {} {} to node {}",
                               is_first ? "Move" : "Or let the memory follow: move", thread_words(group),
-                              raw(group.pid), raw(group.to)),
+                              raw(group.pid), group.threads.size() == 1 ? "uses" : "use", raw(group.to)),
                   move_command(group, ranges),
                   "right if they are to stay where they are now; no other thread was seen to use memory in "
                   "these ranges",
