@@ -38,6 +38,10 @@ Status add_range(const std::string& text, std::vector<sampling::AddressRange>& r
 }
 
 Status check(const move::Request& request) {
+    for (const std::string& kind : request.mappings)
+        if (!sampling::is_own_memory(kind) && !request.shared)
+            return Error{fmt::format("--mapping {}: other processes may use such memory too", kind),
+                         "add --shared: pages that nobody else uses are moved then", true};
     if (auto status = probe::check_process({}, request.pid); !status) return status;
     const auto topology = probe::read_topology({});
     if (!topology) return topology.error();
@@ -120,6 +124,7 @@ Run add_move(CLI::App& app) {
         "Examples:\n"
         "  numadrift move -p 4711 --from 0 --to 1 --dry-run\n"
         "  numadrift move -p 4711 --from 0 --to 1\n"
+        "  numadrift move -p 4711 --mapping heap --from 0 --to 1\n"
         "Heap, stacks and anonymous memory; never pages that other processes use too (migratepages(8)\n"
         "as root moves those as well). In small batches, with pauses as long as three of them; nothing\n"
         "is moved where the node has too little memory free. Exit status 1: not all of it was moved.");
@@ -131,6 +136,15 @@ Run add_move(CLI::App& app) {
             "--range",
             [options](const std::string& text) { return add_range(text, options->request.ranges); },
             "Only these addresses: BEGIN-END, as in /proc/PID/maps; may be repeated")
+        .may_repeat();
+    verb.text(
+            "--mapping",
+            [options](const std::string& kind) {
+                options->request.mappings.push_back(kind);
+                return Status(Done{});
+            },
+            "Only mappings of this kind; may be repeated")
+        .is_one_of({"heap", "stack", "anonymous", "shared", "file"})
         .may_repeat();
     verb.flag("--shared", options->request.shared,
               "Mappings of files and shared memory too, if nobody else uses them");

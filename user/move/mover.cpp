@@ -20,6 +20,11 @@ constexpr int kUntold =
     1; // no errno: the kernel stops at a page it cannot move, and says nothing of the rest
 constexpr int kRestAsLong = 3; // as moving takes, so that others get the mmap lock
 
+bool is_wanted(const Request& request, sampling::MappingKind kind) {
+    return request.mappings.empty() ||
+           std::ranges::find(request.mappings, sampling::mapping_name(kind)) != request.mappings.end();
+}
+
 bool is_shareable(sampling::MappingKind kind) {
     using enum sampling::MappingKind;
     return kind == shared || kind == file;
@@ -82,6 +87,7 @@ Result<Counts> Mover::plan(const sampling::Mappings& mappings) {
     auto ranges = request_.ranges;
     if (ranges.empty()) ranges.push_back({0, UINT64_MAX});
     for (const auto& mapping : mappings.all()) {
+        if (!is_wanted(request_, mapping.kind)) continue;
         if (!sampling::is_own_memory(sampling::mapping_name(mapping.kind)) &&
             !(request_.shared && is_shareable(mapping.kind)))
             continue;

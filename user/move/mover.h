@@ -25,6 +25,7 @@ struct Request {
     std::optional<Node> from;                   // else: from wherever they are
     std::vector<sampling::AddressRange> ranges; // within these; none: anywhere
     bool shared = false; // mappings of files and shared memory too, though only its own pages
+    std::vector<std::string> mappings = {}; // of these kinds, by sampling::mapping_name(); none: of all
 };
 
 struct Counts {               // of pages of 4 KiB

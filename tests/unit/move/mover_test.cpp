@@ -89,6 +89,17 @@ TEST_CASE("only what is on the node it comes from, within the ranges that are na
     CHECK(world.node[kHeap + 200 * 4096] == 0);
 }
 
+TEST_CASE("only mappings of the kinds that are named, and shared ones not by that alone") {
+    World heap;
+    CHECK(heap.run({Pid{100}, Node{1}, {}, {}, false, {"heap"}})->moved == kPages);
+    World stack;
+    CHECK(stack.run({Pid{100}, Node{1}, {}, {}, false, {"stack"}})->wanted == 0);
+    World shared;
+    CHECK(shared.run({Pid{100}, Node{1}, {}, {}, false, {"shared"}})->wanted == 0);
+    World told;
+    CHECK(told.run({Pid{100}, Node{1}, {}, {}, true, {"shared"}})->moved == 16);
+}
+
 TEST_CASE("pages that cannot be moved are counted by why, and keep no others from it") {
     World world;
     world.errors[kHeap + 10 * 4096] = -EACCES;
