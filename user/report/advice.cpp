@@ -110,8 +110,7 @@ std::string why_not_home(const Group& group, const AdviceFacts& facts, const std
                            raw(group.home), raw(group.pid));
     const double wanted = AdviceFacts::cpus_used_by(group.threads);
     const auto used = facts.cpus_used_on(group.home, group.threads);
-    // What else runs on the host may be on CPUs of the node that are not theirs: what does not fit there is
-    // not.
+    // What else runs on the host may be on the node's other CPUs, as far as it fits there.
     const auto elsewhere = static_cast<double>(facts.cpus_on(group.home) - cpus.size());
     const double taken = used.by_targets + std::max(0.0, used.by_others - elsewhere);
     if (wanted + taken <= static_cast<double>(cpus.size()) + kSlack) return {};

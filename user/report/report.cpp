@@ -126,12 +126,12 @@ std::string pooled_text(const Report& report) {
 std::string summarize(const Report& report) {
     std::size_t unknown = 0;
     std::size_t never_home = 0;
-    std::size_t found_away = 0; // and at home later
+    std::size_t not_moved = 0; // they were home too, and away: they came to it, or turned to other memory
     std::size_t deserted = 0;
     for (const auto& thread : report.threads) {
         unknown += thread.verdict == Verdict::unknown;
         if (thread.verdict == Verdict::misplaced)
-            ++(thread.locality.last_standing == Standing::home ? found_away : never_home);
+            ++(thread.locality.standing_cpu_ns.contains(Standing::home) ? not_moved : never_home);
         deserted += thread.verdict == Verdict::deserted;
     }
     if (report.threads.empty()) return "No thread of the target was seen: nothing can be said.";
@@ -152,10 +152,9 @@ std::string summarize(const Report& report) {
     if (never_home > 0)
         text +=
             fmt::format(" {} never ran where {} memory is.", never_home, never_home == 1 ? "its" : "their");
-    if (found_away > 0)
-        text += fmt::format(" {} away from {} memory when first known, and {} home now.",
-                            found_away == 1 ? "1 was" : fmt::format("{} were", found_away),
-                            found_away == 1 ? "its" : "their", found_away == 1 ? "is" : "are");
+    if (not_moved > 0)
+        text += fmt::format(" {} ran away from {} memory, and nothing was seen to part them.", not_moved,
+                            not_moved == 1 ? "its" : "their");
     if (deserted > 0)
         text += fmt::format(" {} had {} memory moved away.", deserted, deserted == 1 ? "its" : "their");
     if (unknown > 0) text += fmt::format(" Of {} too little is known.", unknown);

@@ -197,7 +197,7 @@ TEST_CASE("of a thread that came to memory born elsewhere nobody says that it ne
     const auto report = story.report();
     CHECK(thread(report, 7).verdict == Verdict::misplaced);
     CHECK(report.summary.find("never ran") == std::string::npos);
-    CHECK(report.summary.find("1 was away from its memory when first known, and is home now.") !=
+    CHECK(report.summary.find("1 ran away from its memory, and nothing was seen to part them.") !=
           std::string::npos);
 }
 

@@ -8,13 +8,13 @@
 #include "source/live/memory_watch.h"
 #include "source/live/open_runs.h"
 #include "source/live/own_event.h"
+#include "source/live/permitted.h"
 #include "source/live/process_watch.h"
 #include "source/live/programs.h"
 #include "source/live/rings.h"
 #include "timeline/order.h"
 #include "util/clock.h"
 #include "util/priority.h"
-#include "util/privileges.h"
 
 #include <algorithm>
 #include <cstring>
@@ -382,45 +382,14 @@ std::uint32_t sample_hz(std::size_t cpus) {
     return 11;
 }
 
-int usual_nice() {
-    constexpr int kFirst = -20;
-    const int own = RaisedPriority::now();
-    return own == 0 ? kFirst : own;
-}
-
-// Before the threads of Live begin: each has capabilities of its own. Looks, run-time statistics and programs
-// that are attached again need these.
-void give_up_privileges(const LiveOptions& options) {
-    std::uint64_t kept = mask_of({Capability::bpf, Capability::perfmon, Capability::sys_ptrace,
-                                  Capability::sys_admin, Capability::dac_read_search});
-    if (options.keeps_override) kept |= mask_of({Capability::dac_override, Capability::fowner});
-    keep_only(kept, options.executes); // as well if not
-}
-
-Status check_permitted(const probe::Host& host) {
-    if (!host.missing_capabilities.empty()) {
-        return Error{
-            fmt::format("not permitted to trace: {} missing", fmt::join(host.missing_capabilities, ", ")),
-            "run as root, or grant these to numadrift with setcap"};
-    }
-    if (!host.has_btf)
-        return Error{fmt::format("kernel {} has no readable /sys/kernel/btf/vmlinux", host.kernel),
-                     "numadrift needs a kernel built with CONFIG_DEBUG_INFO_BTF=y (all current "
-                     "distributions)"};
-    if (!host.in_host_pid_namespace)
-        return Error{"numadrift runs in a pid namespace of its own and cannot name the host's processes",
-                     "start the container with the host's pid namespace (hostPID: true, --pid=host)"};
-    return Done{};
-}
-
 } // namespace
 
 Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& options) {
     for (const Pid pid : options.targets) // by name: whoever is left when the programs are attached
         if (auto status = probe::check_process(options.root, pid); !status && !options.find)
             return status.error();
-    if (auto status = check_permitted(probe::read_host(options.root)); !status) return status.error();
-    auto priority = std::make_unique<RaisedPriority>(options.nice.value_or(usual_nice()));
+    if (auto status = live::check_permitted(probe::read_host(options.root)); !status) return status.error();
+    auto priority = live::take_priority(options.nice);
     auto topology = probe::read_topology(options.root);
     if (!topology) return topology.error();
 
@@ -439,7 +408,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
     auto rings = live::Rings::create(**programs, nodes, options.ring_mib << 20);
     if (!rings) return rings.error();
 
-    give_up_privileges(options);
+    live::give_up_privileges(options.keeps_override, options.executes);
     auto live = std::make_unique<Live>(options, *std::move(topology), *std::move(programs), *std::move(rings),
                                        std::move(priority));
     RaisedPriority::keep_to_itself(); // the sampler has begun with it
