@@ -70,6 +70,8 @@ private:
     double remote_part(std::uint64_t ran_ns);
     bool take_steps(std::uint64_t until_ns);
     void settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_page_move);
+    void begin_turn(std::uint64_t time_ns);
+    void end_turn();
     void note_departure(Node moved_off, const CpuMoveRecord& move, bool by_page_move, bool is_known);
     bool is_wavering() const;
     bool is_silent(std::uint64_t time_ns);
@@ -101,6 +103,20 @@ private:
     // By the node it was moved off while nothing told of its memory, though samples were due. Where the first
     // that come find its memory there, that move parted it: pages that moved meanwhile would have been seen.
     std::map<Node, CpuMoveRecord> left_in_silence_;
+    // A thread that goes to other memory of another node is away for as long as samples do not resolve: those
+    // from before its move are still near. Should it be home where it went by then, though no page moved, it
+    // was not seen to be away, and what was booked since is unknown.
+    struct Turn {
+        std::uint64_t begin_ns = 0;
+        std::size_t spans = 0; // and sums, as they were then
+        std::uint64_t total_cpu_ns = 0;
+        std::uint64_t profiled_cpu_ns = 0;
+        double remote_cpu_ns = 0;
+        double distance_cost_ns = 0;
+        std::map<Standing, std::uint64_t> standing_cpu_ns;
+        std::map<Way, double> use_ns;
+    };
+    std::optional<Turn> turn_;
     Standing standing_ = Standing::unknown;
     bool is_away_ = false;
     std::uint64_t unbooked_ns_ = 0; // of CPU time, since it was settled
@@ -222,11 +238,15 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     result_.last_standing = standing_;
     if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
     note_departure(moved_off, move ? *move : CpuMoveRecord{}, by_page_move, is_known);
+    if (turn_ && (has_moved || by_page_move || !is_seen || time_ns > turn_->begin_ns + SampleLog::kAroundNs))
+        turn_.reset();
+    if (turn_ && standing_ == Standing::home) return end_turn();
     if (standing_ != Standing::away) return close_away(time_ns, false);
     if (is_away_ && result_.away.back().to == on_) return;
     close_away(time_ns, false); // moved on, still away: another interval, with its own cause
 
     is_away_ = true;
+    if (has_moved) begin_turn(time_ns);
     if (result_.away.size() >= 2 * kMostAway) leave_out_shortest(kMostAway);
     AwayInterval& interval = result_.away.emplace_back();
     interval.from = *result_.home;
@@ -242,6 +262,34 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     interval.cause = mover->cause;
     interval.by = mover->by;
     interval.by_comm = mover->by_comm;
+}
+
+void Walker::begin_turn(std::uint64_t time_ns) {
+    turn_ = Turn{time_ns,
+                 result_.spans.size(),
+                 result_.total_cpu_ns,
+                 result_.profiled_cpu_ns,
+                 result_.remote_cpu_ns,
+                 result_.distance_cost_ns,
+                 result_.standing_cpu_ns,
+                 result_.use_ns};
+}
+
+void Walker::end_turn() {
+    AwayInterval& interval = result_.away.back();
+    if (!std::exchange(is_away_, false)) result_.away_cpu_ns[interval.opening] -= interval.cpu_ns;
+    result_.away.pop_back();
+    result_.profiled_cpu_ns = turn_->profiled_cpu_ns;
+    result_.remote_cpu_ns = turn_->remote_cpu_ns;
+    result_.distance_cost_ns = turn_->distance_cost_ns;
+    result_.use_ns = std::move(turn_->use_ns);
+    result_.standing_cpu_ns = std::move(turn_->standing_cpu_ns);
+    result_.standing_cpu_ns[Standing::unknown] += result_.total_cpu_ns - turn_->total_cpu_ns;
+    for (std::size_t i = turn_->spans; i < result_.spans.size(); ++i) {
+        result_.spans[i].standing = Standing::unknown;
+        result_.spans[i].remote_ns = 0;
+    }
+    turn_.reset();
 }
 
 // What parted it from its memory, where something did.

@@ -3,7 +3,9 @@
 //   drifter make SEED [KIND] --nodes N --cpus N [--balancing] [--old-memory] [--calm]   prints a scenario
 //   drifter run SCENARIO TRUTH --nodes N --cpus N               runs it: "ready PID", SIGUSR1, work
 //   drifter moved TRUTH                                         names the threads it moved
-//   drifter check TRUTH REPORT [LOG]                            holds a report against the truth
+//   drifter check TRUTH REPORT [LOG] [--beside-others]          holds a report against the truth; others:
+//   that
+//                                                               take hint faults, too
 //   drifter migrate PID TO --nodes N                            moves all its pages, from outside
 #include "memory.h"
 #include "truth.h"
@@ -43,6 +45,7 @@ int main(int argc, char** argv) {
     bool old_memory = false;
     bool calm = false;
     bool stays = false;
+    bool beside_others = false;
     int pid = 0;
     int to_node = 0;
     auto* make = app.add_subcommand("make");
@@ -61,6 +64,7 @@ int main(int argc, char** argv) {
     check->add_option("TRUTH", first)->required();
     check->add_option("REPORT", second)->required();
     check->add_option("LOG", kernel_log);
+    check->add_flag("--beside-others", beside_others);
     auto* migrate = app.add_subcommand("migrate");
     migrate->add_option("PID", pid)->required();
     migrate->add_option("TO", to_node)->required();
@@ -93,8 +97,9 @@ int main(int argc, char** argv) {
         } else {
             const auto truth = nlohmann::json::parse(read_text(first)).get<drifter::Truth>();
             drifter::Score score;
-            const auto wrong = drifter::check_report(truth, nlohmann::json::parse(read_text(second)),
-                                                     kernel_log.empty() ? "" : read_text(kernel_log), score);
+            const auto wrong =
+                drifter::check_report(truth, nlohmann::json::parse(read_text(second)),
+                                      kernel_log.empty() ? "" : read_text(kernel_log), beside_others, score);
             for (const auto& line : wrong) std::cout << line << "\n";
             std::cout << "score threads " << score.threads << " right " << score.verdicts_right << " unknown "
                       << score.verdicts_unknown << " causes " << score.causes << " causes_right "

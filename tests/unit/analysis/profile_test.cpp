@@ -142,6 +142,26 @@ TEST_CASE("memory allocated elsewhere and then used has not been moved away") {
     CHECK(thread(story.report(), 7).verdict == Verdict::misplaced);
 }
 
+TEST_CASE("a thread that goes to other memory of another node was not away for what samples do not resolve") {
+    Story story;
+    story.at(0).seen(7, 0);
+    std::uint64_t page = 1000;
+    for (int ms = 20; ms < 4000; ms += 20)
+        story.at(ms).add(7, AccessSample{4096 * page++, 0, ND_SAMPLE_exact});
+    story.at(4000).move(7, 0, 2, 4000, ND_CAUSE_affinity);
+    for (int ms = 4060; ms < 9000; ms += 60) // it gets less of a CPU there
+        story.at(ms).add(7, AccessSample{4096 * page++, 1, ND_SAMPLE_exact});
+    story.at(9000).runtime(7, 2, 9000).end();
+    const auto report = story.report();
+    const Locality& found = thread(report, 7).locality;
+    CHECK(thread(report, 7).verdict == Verdict::home);
+    CHECK(found.away.empty());
+    CHECK(found.standing_cpu_ns.at(Standing::unknown) > Story::ms(100));
+    std::uint64_t standing_ns = 0;
+    for (const auto& [standing, ns] : found.standing_cpu_ns) standing_ns += ns;
+    CHECK(standing_ns == found.total_cpu_ns);
+}
+
 TEST_CASE("a lost sample is told, and does not make the kernel side unaccounted for") {
     Story story;
     story.at(0).seen(7, 0);
