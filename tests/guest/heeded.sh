@@ -15,7 +15,7 @@ shift 2
 echo $((24 * nodes)) >/proc/sys/vm/nr_hugepages # for hugetlb
 mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
 
-wait_for() { while ! grep -q "^$1" /tmp/said; do sleep 0.05; done; }
+wait_for() { while ! grep -q "^$1" /tmp/said 2>/dev/null; do sleep 0.05; done; }
 note_work() {
 	lines=$(grep -c ^work /tmp/said)
 	kill -USR1 $worker
@@ -75,6 +75,7 @@ for item in "$@"; do
 	from_the_end=$((seed % 2 == 0)) # only what it is like then is recorded
 	[ -z "$situation" ] || from_the_end=1
 	drifter make "$seed" --nodes "$nodes" --cpus "$cpus" --old-memory >/tmp/scenario
+	rm -f /tmp/said # what the one before has said is not what this one says
 	drifter run /tmp/scenario /dev/null --stays --nodes "$nodes" --cpus "$cpus" >/tmp/said &
 	worker=$!
 	wait_for ready
