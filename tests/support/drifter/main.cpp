@@ -25,6 +25,14 @@ std::string read_text(const std::string& path) {
     return text.str();
 }
 
+void print_score(const drifter::Score& score, const std::string& kind) {
+    std::cout << "score threads " << score.threads << " right " << score.verdicts_right << " unknown "
+              << score.verdicts_unknown << " causes " << score.causes << " causes_right "
+              << score.causes_right << " weights " << score.weights << " within_5 " << score.weights_within_5
+              << " within_10 " << score.weights_within_10 << " covered " << score.covered << " kind " << kind
+              << "\n";
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -101,11 +109,7 @@ int main(int argc, char** argv) {
                 drifter::check_report(truth, nlohmann::json::parse(read_text(second)),
                                       kernel_log.empty() ? "" : read_text(kernel_log), beside_others, score);
             for (const auto& line : wrong) std::cout << line << "\n";
-            std::cout << "score threads " << score.threads << " right " << score.verdicts_right << " unknown "
-                      << score.verdicts_unknown << " causes " << score.causes << " causes_right "
-                      << score.causes_right << " weights " << score.weights << " within_5 "
-                      << score.weights_within_5 << " within_10 " << score.weights_within_10 << " covered "
-                      << score.covered << " kind " << truth.scenario.kind << "\n";
+            print_score(score, truth.scenario.kind);
             return wrong.empty() ? 0 : 1;
         }
     } catch (const std::exception& error) {
