@@ -33,6 +33,18 @@ void print_score(const drifter::Score& score, const std::string& kind) {
               << "\n";
 }
 
+int check_files(const std::string& truth_file, const std::string& report_file, const std::string& log_file,
+                bool beside_others) {
+    const auto truth = nlohmann::json::parse(read_text(truth_file)).get<drifter::Truth>();
+    drifter::Score score;
+    const auto wrong =
+        drifter::check_report(truth, nlohmann::json::parse(read_text(report_file)),
+                              log_file.empty() ? "" : read_text(log_file), beside_others, score);
+    for (const auto& line : wrong) std::cout << line << "\n";
+    print_score(score, truth.scenario.kind);
+    return wrong.empty() ? 0 : 1;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -103,14 +115,7 @@ int main(int argc, char** argv) {
             for (const auto& worker : truth.workers)
                 if (!worker.orders.empty()) std::cout << worker.worker.name << " (" << worker.tid << ")\n";
         } else {
-            const auto truth = nlohmann::json::parse(read_text(first)).get<drifter::Truth>();
-            drifter::Score score;
-            const auto wrong =
-                drifter::check_report(truth, nlohmann::json::parse(read_text(second)),
-                                      kernel_log.empty() ? "" : read_text(kernel_log), beside_others, score);
-            for (const auto& line : wrong) std::cout << line << "\n";
-            print_score(score, truth.scenario.kind);
-            return wrong.empty() ? 0 : 1;
+            return check_files(first, second, kernel_log, beside_others);
         }
     } catch (const std::exception& error) {
         std::cerr << "drifter: " << error.what() << "\n";
