@@ -2,7 +2,7 @@
 
 const MEANINGS = {
   drifted: "had a home, was moved off it, and is not home again", returned: "was moved off its home, and is home again",
-  misplaced: "never ran where its memory is", deserted: "its memory was moved away from it", home: "runs where its memory is",
+  misplaced: "ran away from its memory, and nothing was seen to part them", deserted: "its memory was moved away from it", home: "runs where its memory is",
   spread: "no node has two thirds of its memory", idle: "hardly ran", unknown: "too little is known of its memory",
 };
 
