@@ -20,7 +20,6 @@ namespace {
 constexpr std::size_t kMostCommands = 64; // threads in one loop
 constexpr std::size_t kPingPong = 3;      // as many times away and back is a habit
 constexpr double kMostlyOwn = 0.5;        // of a process' memory on a node, to be worth moving
-constexpr double kMuchMore = 0.1;         // of a thread's CPU time
 
 std::string cpu_list(const std::vector<Cpu>& cpus) {
     std::vector<std::uint32_t> numbers;
@@ -62,6 +61,7 @@ bool is_disputed(const ThreadReport& thread) {
     return !thread.locality.profile.contradiction().empty();
 }
 
+// Those with the most remote time first: they have the first claim on CPUs and memory.
 std::vector<Group> groups_of(const Report& report) {
     std::vector<Group> groups;
     for (const auto& thread : report.threads) {
@@ -78,6 +78,11 @@ std::vector<Group> groups_of(const Report& report) {
                 groups.insert(group, {thread.pid, thread.verdict, last.from, last.to, cause, has_ended, {}});
         group->threads.push_back(&thread);
     }
+    std::ranges::stable_sort(groups, std::ranges::greater{}, [](const Group& group) {
+        double remote_ns = 0;
+        for (const ThreadReport* thread : group.threads) remote_ns += thread->locality.remote_cpu_ns;
+        return remote_ns;
+    });
     return groups;
 }
 
@@ -103,24 +108,31 @@ std::string pin_command(const Group& group, const Report& report, const std::str
     return fmt::format("for t in {}; do taskset -pc {} $t; done", fmt::join(tids, " "), cpus);
 }
 
+// What is advised is one plan: what comes later must find room beside what was said before.
+struct Plan {
+    const Report& report;
+    AdviceFacts facts{report};
+    std::vector<Group> groups = groups_of(report);
+    std::map<Node, AdviceFacts::Threads> sent = {}; // threads, by the node they are sent to
+    std::map<Node, std::uint64_t> moved_bytes = {}; // memory, by the node it is to be moved to
+    std::set<std::string> moves_said = {};          // what two groups have in common is moved once
+};
+
 // Empty: they may be sent to their memory, and there are CPUs enough for them.
-std::string why_not_home(const Group& group, const AdviceFacts& facts, const std::vector<Cpu>& cpus) {
-    if (cpus.empty())
+std::string why_not_home(const Group& group, Plan& plan) {
+    const auto capacity =
+        plan.facts.capacity_for(group.pid, group.home, group.threads, plan.sent[group.home]);
+    if (capacity.cpus == 0)
         return fmt::format("no CPU of node {} is online and in the cpuset of process {}: give it some first",
                            raw(group.home), raw(group.pid));
-    const double wanted = AdviceFacts::cpus_used_by(group.threads);
-    const auto used = facts.cpus_used_on(group.home, group.threads);
-    // What else runs on the host may be on the node's other CPUs, as far as it fits there.
-    const auto elsewhere = static_cast<double>(facts.cpus_on(group.home) - cpus.size());
-    const double taken = used.by_targets + std::max(0.0, used.by_others - elsewhere);
-    if (wanted + taken <= static_cast<double>(cpus.size()) + kSlack) return {};
+    if (capacity.suffices()) return {};
     return fmt::format("they keep {:.1f} CPUs busy, and of the {} they may use on node {} others keep {:.1f} "
                        "busy: they would wait for a CPU instead of for memory",
-                       wanted, cpus.size(), raw(group.home), taken);
+                       capacity.wanted, capacity.cpus, raw(group.home), capacity.taken);
 }
 
-Advice pin_home(const Group& group, const Report& report, const AdviceFacts& facts) {
-    const auto cpus = facts.cpus_for(group.pid, group.home);
+Advice pin_home(const Group& group, Plan& plan) {
+    const auto cpus = plan.facts.cpus_for(group.pid, group.home);
     const std::string verb = group.verdict == Verdict::drifted    ? "Bring"
                              : group.verdict == Verdict::returned ? "Keep"
                                                                   : "Run";
@@ -135,18 +147,20 @@ Advice pin_home(const Group& group, const Report& report, const AdviceFacts& fac
         why += "; something set their CPU affinity or cpuset: see that it does not do so again";
     if (group.verdict == Verdict::misplaced)
         why += "; next time let the threads that use memory be the first to touch it";
-    if (const std::string not_now = why_not_home(group, facts, cpus); !not_now.empty())
+    if (const std::string not_now = why_not_home(group, plan); !not_now.empty())
         return {text + (cpus.empty() ? ", once it may run there" : ", if there is room"),
                 {},
                 not_now + "; " + why,
                 std::nullopt};
-    const std::uint64_t left_ns = left_if(report, group.threads, [&](const Locality& locality) {
+    const std::uint64_t left_ns = left_if(plan.report, group.threads, [&](const Locality& locality) {
         return remote_if_pinned(locality, group.home);
     });
     if (group.has_ended) return {text + ", next time", {}, "the recording saw their end; " + why, left_ns};
+    auto& sent = plan.sent[group.home];
+    sent.insert(sent.end(), group.threads.begin(), group.threads.end());
     if (group.threads.size() > kMostCommands)
         why += fmt::format("; and {} more threads alike", group.threads.size() - kMostCommands);
-    return {text, pin_command(group, report, cpu_list(cpus)), why, left_ns};
+    return {text, pin_command(group, plan.report, cpu_list(cpus)), why, left_ns};
 }
 
 // What moving the process' memory would do, as things are at the end, to all its threads by the CPU time each
@@ -172,14 +186,14 @@ Balance balance_of(const Group& group, const Report& report) {
 }
 
 // Empty: numadrift move can do it, and nobody else loses by it.
-std::string why_not_moved(const Group& group, const AdviceFacts& facts) {
+std::string why_not_moved(const Group& group, Plan& plan) {
     if (AdviceFacts::cached_by(group.threads).share > 1 - kMostlyOwn)
         return "most of what they use there is the page cache of files: no command moves it, it lies where "
                "it was read or written first";
-    const auto memory = facts.memory_on(group.pid, group.home);
+    const auto memory = plan.facts.memory_on(group.pid, group.home);
     if (!memory) return {};
     const std::uint64_t own_bytes = memory->own_pages * kPageBytes;
-    const std::uint64_t pinned_bytes = facts.pinned_bytes(group.pid);
+    const std::uint64_t pinned_bytes = plan.facts.pinned_bytes(group.pid);
     if (static_cast<double>(pinned_bytes) > kMostlyOwn * static_cast<double>(own_bytes))
         return fmt::format(
             "{} of the process is pinned by devices, RDMA or io_uring, and the kernel moves no "
@@ -191,10 +205,12 @@ std::string why_not_moved(const Group& group, const AdviceFacts& facts) {
             "most of what the process has on node {} is shared, of files or in huge pages: moving it "
             "takes it from whoever else uses it",
             raw(group.home));
-    const auto room = facts.room_on(group.to);
-    if (room && *room < own_bytes)
+    const auto left_bytes = plan.facts.room_on(group.to);
+    if (!left_bytes) return {};
+    const std::uint64_t room = *left_bytes - std::min(*left_bytes, plan.moved_bytes[group.to]);
+    if (room < own_bytes)
         return fmt::format("node {} has room for {}, the process has {} on node {}: free memory there first",
-                           raw(group.to), size_text(*room), size_text(own_bytes), raw(group.home));
+                           raw(group.to), size_text(room), size_text(own_bytes), raw(group.home));
     return {};
 }
 
@@ -226,46 +242,53 @@ std::optional<Advice> move_own_memory(const Group& group, const Report& report, 
                   })};
 }
 
-// All of the process, where none of its threads loses by it; else what the threads of the group use alone.
-std::optional<Advice> move_memory(const Group& group, const Report& report, const AdviceFacts& facts,
-                                  const std::vector<Group>& groups, bool is_first) {
-    if (!facts.has_memory(group.to)) return std::nullopt;
+// All of the process. None: some of its threads would lose by it.
+std::optional<Advice> move_all_memory(const Group& group, const Plan& plan, bool is_first) {
+    const Report& report = plan.report;
     const std::uint64_t left_ns =
         left_if(report, threads_of(report, group.pid),
                 [&](const Locality& locality) { return remote_if_migrated(locality, group.home, group.to); });
     const Balance balance = balance_of(group, report);
-    const bool is_for_all = !is_opposed(group, groups) && left_ns <= report.remote_cpu_ns &&
-                            balance.is_worth_it() && balance.losers == 0;
-    const std::string text =
-        fmt::format("{} process {}'s memory to node {}", is_first ? "Move" : "Or let the memory follow: move",
-                    raw(group.pid), raw(group.to));
-    auto own = is_for_all ? std::nullopt : move_own_memory(group, report, is_first);
-    if (!is_for_all && !own) return std::nullopt;
-    if (const std::string not_now = why_not_moved(group, facts); !not_now.empty())
-        return Advice{text + ", if that can be", {}, not_now, std::nullopt};
-    Advice advice = own ? *std::move(own)
-                        : Advice{text, move_command(group, {}),
-                                 "right if the threads are to stay where they are now; it moves what all its "
-                                 "threads use, and nothing that other processes use too",
-                                 left_ns};
-    if (const std::uint64_t pinned_bytes = facts.pinned_bytes(group.pid); pinned_bytes > 0) {
-        advice.why +=
+    if (is_opposed(group, plan.groups) || left_ns > report.remote_cpu_ns || !balance.is_worth_it() ||
+        balance.losers > 0)
+        return std::nullopt;
+    return Advice{fmt::format("{} process {}'s memory to node {}",
+                              is_first ? "Move" : "Or let the memory follow: move", raw(group.pid),
+                              raw(group.to)),
+                  move_command(group, {}),
+                  "right if the threads are to stay where they are now; it moves what all its threads use, "
+                  "and nothing that other processes use too",
+                  left_ns};
+}
+
+// All of it where that can be, else what the threads of the group use alone.
+std::optional<Advice> move_memory(const Group& group, Plan& plan, bool is_first) {
+    if (!plan.facts.has_memory(group.to)) return std::nullopt;
+    auto advice = move_all_memory(group, plan, is_first);
+    if (!advice) advice = move_own_memory(group, plan.report, is_first);
+    if (!advice || !plan.moves_said.insert(advice->command).second) return std::nullopt;
+    if (const std::string not_now = why_not_moved(group, plan); !not_now.empty())
+        return Advice{advice->text + ", if that can be", {}, not_now, std::nullopt};
+    if (const auto memory = plan.facts.memory_on(group.pid, group.home))
+        plan.moved_bytes[group.to] += memory->own_pages * kPageBytes;
+    if (const std::uint64_t pinned_bytes = plan.facts.pinned_bytes(group.pid); pinned_bytes > 0) {
+        advice->why +=
             fmt::format("; {} of the process is pinned, and stays where it is", size_text(pinned_bytes));
-        advice.left_remote_cpu_ns.reset();
+        advice->left_remote_cpu_ns.reset();
     }
     return advice;
 }
 
 // A cpuset whose memory nodes do not match its CPUs: nothing can bring pages there.
-std::optional<Advice> widen_cpuset(const Group& group, const Report& report, const AdviceFacts& facts) {
+std::optional<Advice> widen_cpuset(const Group& group, const Plan& plan) {
     const auto& limits = group.threads.front()->limits;
-    if (!limits || !facts.has_memory(group.to)) return std::nullopt;
+    if (!limits || !plan.facts.has_memory(group.to)) return std::nullopt;
     if (allows(parse_list(limits->mems), static_cast<std::uint32_t>(raw(group.to)))) return std::nullopt;
     return Advice{
         fmt::format("Its cpuset keeps memory on nodes {}: give it node {} too, or take its CPUs away there",
                     limits->mems, raw(group.to)),
         "", "cpuset.mems of its cgroup does not match cpuset.cpus: one of the two is wrong",
-        left_if(report, group.threads,
+        left_if(plan.report, group.threads,
                 [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
 }
 
@@ -283,14 +306,14 @@ bool can_be_balanced(const Group& group, const Report& report, const AdviceFacts
     });
 }
 
-std::optional<Advice> let_kernel_balance(const std::vector<Group>& in_trouble, const Report& report,
-                                         const AdviceFacts& facts) {
-    if (report.trace.numa_balancing != 0 || std::ranges::none_of(in_trouble, [&](const Group& group) {
-            return can_be_balanced(group, report, facts);
+std::optional<Advice> let_kernel_balance(const Plan& plan) {
+    const Report& report = plan.report;
+    if (report.trace.numa_balancing != 0 || std::ranges::none_of(plan.groups, [&](const Group& group) {
+            return can_be_balanced(group, report, plan.facts);
         }))
         return std::nullopt;
     const bool is_tiered = std::ranges::all_of(
-        in_trouble, [&](const Group& group) { return report.topology.cpus_of(group.home).empty(); });
+        plan.groups, [&](const Group& group) { return report.topology.cpus_of(group.home).empty(); });
     if (is_tiered)
         return Advice{
             "Or let the kernel bring pages that are used back to faster memory",
@@ -308,20 +331,16 @@ std::optional<Advice> let_kernel_balance(const std::vector<Group>& in_trouble, c
 
 std::vector<Advice> advise(const Report& report) {
     std::vector<Advice> advice;
-    std::set<std::string> moves_said; // what two groups have in common is moved once
-    const AdviceFacts facts(report);
-    const auto groups = groups_of(report);
-    for (const Group& group : groups) {
+    Plan plan{report};
+    for (const Group& group : plan.groups) {
         const bool can_go_home = !report.topology.cpus_of(group.home).empty(); // memory-only nodes: not
         const bool memory_first = group.verdict == Verdict::deserted || !can_go_home;
         auto move = group.verdict == Verdict::returned || group.has_ended
                         ? std::nullopt
-                        : move_memory(group, report, facts, groups, memory_first);
-        if (move && !moves_said.insert(move->command.empty() ? move->text : move->command).second)
-            move.reset();
+                        : move_memory(group, plan, memory_first);
         if (memory_first && move) advice.push_back(*move);
-        if (can_go_home) advice.push_back(pin_home(group, report, facts));
-        if (auto widen = widen_cpuset(group, report, facts)) advice.push_back(*std::move(widen));
+        if (can_go_home) advice.push_back(pin_home(group, plan));
+        if (auto widen = widen_cpuset(group, plan)) advice.push_back(*std::move(widen));
         else if (!memory_first && move) advice.push_back(*move);
     }
     const auto disputed = std::ranges::count_if(report.threads, [](const ThreadReport& thread) {
@@ -332,8 +351,8 @@ std::vector<Advice> advise(const Report& report) {
                           {},
                           "the sources of what is known of their memory disagree: record for longer",
                           std::nullopt});
-    for (Advice& bind : advise_spread(report, facts)) advice.push_back(std::move(bind));
-    if (auto balance = let_kernel_balance(groups, report, facts)) advice.push_back(*std::move(balance));
+    for (Advice& bind : advise_spread(report, plan.facts)) advice.push_back(std::move(bind));
+    if (auto balance = let_kernel_balance(plan)) advice.push_back(*std::move(balance));
     return advice;
 }
 

@@ -87,10 +87,22 @@ AdviceFacts::Used AdviceFacts::cpus_used_on(Node node, std::span<const ThreadRep
     return lately.by_targets + lately.by_others > all.by_targets + all.by_others ? lately : all;
 }
 
-std::size_t AdviceFacts::cpus_on(Node node) const {
-    const auto cpus = report_.topology.cpus_of(node);
-    return static_cast<std::size_t>(
-        std::ranges::count_if(cpus, [&](Cpu cpu) { return !report_.topology.cpus.at(cpu).is_offline; }));
+bool AdviceFacts::Capacity::suffices() const {
+    constexpr double kSlack = 0.1; // of a CPU, that use may exceed what is there
+    return wanted + taken <= static_cast<double>(cpus) + kSlack;
+}
+
+AdviceFacts::Capacity AdviceFacts::capacity_for(Pid pid, Node node, const Threads& threads,
+                                                const Threads& sent_too) const {
+    Threads all = threads;
+    all.insert(all.end(), sent_too.begin(), sent_too.end());
+    const Used used = cpus_used_on(node, all);
+    const std::size_t cpus = cpus_for(pid, node).size();
+    const auto online = std::ranges::count_if(
+        report_.topology.cpus_of(node), [&](Cpu cpu) { return !report_.topology.cpus.at(cpu).is_offline; });
+    const auto not_theirs = static_cast<double>(online) - static_cast<double>(cpus);
+    const double by_others = std::max(0.0, used.by_others - not_theirs);
+    return {cpus_used_by(threads), cpus_used_by(sent_too) + used.by_targets + by_others, cpus};
 }
 
 AdviceFacts::Cached AdviceFacts::cached_by(std::span<const ThreadReport* const> threads) {

@@ -11,8 +11,8 @@
 namespace numadrift {
 
 inline constexpr std::uint64_t kPageBytes = 4096;
-inline constexpr double kSlack = 0.1;      // of a CPU, that use may exceed what is there
 inline constexpr double kWorthDoing = 0.9; // what is to be left of what is remote, at most
+inline constexpr double kMuchMore = 0.1;   // of a thread's CPU time, to be remote that was not
 
 class AdviceFacts {
 public:
@@ -24,18 +24,21 @@ public:
     // no cpuset is known, all that are online.
     std::vector<Cpu> cpus_for(Pid pid, Node node) const;
 
-    // CPUs kept busy: by these threads wherever they ran; on the node by all others of the targets, and by
-    // what else runs on the host, where that was counted: over the whole recording or its last seconds,
-    // whichever is more.
+    // CPUs kept busy by these threads, wherever they ran.
     static double cpus_used_by(std::span<const ThreadReport* const> threads);
-    struct Used {
-        double by_targets = 0;
-        double by_others = 0;
-    };
-    Used cpus_used_on(Node node, std::span<const ThreadReport* const> but) const;
 
-    // CPUs of the node that are online.
-    std::size_t cpus_on(Node node) const;
+    // Of a node, for some threads of a process: the CPUs they want, those they may use there, and how many of
+    // these are kept busy by others: by those that are sent there too, by the other targets, and by what else
+    // runs on the host, where that was counted (over the whole recording or its last seconds, whichever is
+    // more). What else runs may be on CPUs that are not theirs, as far as it fits there.
+    struct Capacity {
+        double wanted = 0;
+        double taken = 0;
+        std::size_t cpus = 0;
+        bool suffices() const;
+    };
+    using Threads = std::vector<const ThreadReport*>;
+    Capacity capacity_for(Pid pid, Node node, const Threads& threads, const Threads& sent_too) const;
 
     // Of what these threads use, as samples have it: the share that lies in the page cache, which is no
     // process' memory and stays where a file was read first, and the node that has nearly all of it.
@@ -67,6 +70,11 @@ public:
     bool has_policy(Pid pid, std::string_view policy) const;
 
 private:
+    struct Used {
+        double by_targets = 0;
+        double by_others = 0;
+    };
+    Used cpus_used_on(Node node, std::span<const ThreadReport* const> but) const;
     Used used_since(std::uint64_t begin_ns, Node node, std::span<const ThreadReport* const> but) const;
 
     const Report& report_;

@@ -30,32 +30,39 @@ std::optional<Advice> start_on_one(Pid pid, const std::vector<const ThreadReport
     const auto cached = AdviceFacts::cached_by(threads);
     const auto node = node_for(threads, cached);
     if (!node) return std::nullopt;
-    const auto cpus = facts.cpus_for(pid, *node);
     const auto resident = facts.resident_bytes(pid);
     const auto on_it = facts.memory_on(pid, *node);
     const auto room = facts.room_on(*node);
     const std::uint64_t already = on_it ? (on_it->own_pages + on_it->other_pages) * kPageBytes : 0;
     const bool fits = resident && room && *resident <= *room + already;
-    if (!fits || AdviceFacts::cpus_used_by(threads) > static_cast<double>(cpus.size()) + kSlack)
-        return std::nullopt;
+    const auto all = threads_of(report, pid);
+    if (!fits || !facts.capacity_for(pid, *node, all, {}).suffices()) return std::nullopt;
     std::string why =
         "its threads use memory of several nodes; on one, none of it is remote. What does not fit "
         "goes to other nodes";
     if (cached.share > kMuchCached) why += "; the page cache they use is there, and stays";
     return Advice{fmt::format("Start process {} on one node, if it does not grow", raw(pid)),
                   fmt::format("numactl --cpunodebind={} --localalloc COMMAND", raw(*node)), why,
-                  left_if(report, threads, [](const Locality&) { return remote_if_bound(); })};
+                  left_if(report, all, [](const Locality&) { return remote_if_bound(); })};
 }
 
-// Evenly over all nodes, where that leaves less remote.
-std::optional<Advice> interleave(Pid pid, const std::vector<const ThreadReport*>& threads,
-                                 const Report& report, const AdviceFacts& facts, bool is_first) {
+// Evenly over all nodes, where that leaves less remote, and to no thread much more than it has.
+std::optional<Advice> interleave(Pid pid, const Report& report, const AdviceFacts& facts, bool is_first) {
     std::vector<Node> nodes;
     for (const auto& [node, info] : report.topology.nodes)
         if (info.memory_bytes > 0) nodes.push_back(node);
-    const std::uint64_t left_ns = left_if(
-        report, threads, [&](const Locality& locality) { return remote_if_interleaved(locality, nodes); });
-    if (facts.has_policy(pid, "interleave") ||
+    const auto all = threads_of(report, pid);
+    const auto if_interleaved = [&](const Locality& locality) {
+        return remote_if_interleaved(locality, nodes);
+    };
+    const bool has_losers = std::ranges::any_of(all, [&](const ThreadReport* thread) {
+        const Locality& locality = thread->locality;
+        const double more_ns = if_interleaved(locality) - locality.remote_cpu_ns;
+        return thread->verdict != Verdict::idle &&
+               more_ns > kMuchMore * static_cast<double>(locality.total_cpu_ns);
+    });
+    const std::uint64_t left_ns = left_if(report, all, if_interleaved);
+    if (facts.has_policy(pid, "interleave") || has_losers ||
         static_cast<double>(left_ns) > kWorthDoing * static_cast<double>(report.remote_cpu_ns))
         return std::nullopt;
     return Advice{is_first ? "Spread its memory evenly" : "Or spread its memory evenly, if it does grow",
@@ -67,8 +74,7 @@ std::vector<Advice> plan_of(Pid pid, const std::vector<const ThreadReport*>& thr
                             const AdviceFacts& facts) {
     std::vector<Advice> advice;
     if (auto start = start_on_one(pid, threads, report, facts)) advice.push_back(*std::move(start));
-    if (auto spread = interleave(pid, threads, report, facts, advice.empty()))
-        advice.push_back(*std::move(spread));
+    if (auto spread = interleave(pid, report, facts, advice.empty())) advice.push_back(*std::move(spread));
     return advice;
 }
 

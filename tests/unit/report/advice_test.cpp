@@ -1,37 +1,23 @@
-#include "analysis/what_if.h"
-#include "story.h"
+#include "advised.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
 
 using namespace numadrift;
+using test::drifted;
+using test::finish;
+using test::has_command;
+using test::is_said;
 using test::Story;
 using test::thread;
 
 namespace {
 
-// Thread 7 has its memory on node 0 and is moved to node 1 after a second; it runs there for one more.
-Story drifted() {
-    Story story;
-    story.at(0).seen(7, 0);
-    story.at(1).touch(7, 100, 1000, 0);
-    story.at(1000).move(7, 0, 2, 1000, ND_CAUSE_affinity);
+// Pages of process 100 on node 0, as a survey finds them.
+Story drifted_with(const std::string& mapping, std::uint64_t pages) {
+    Story story = drifted();
+    story.at(1500).add(0, Residency{mapping, "default", 0, pages, pages, pages});
     return story;
-}
-
-bool has_reason(const AwayInterval& interval, const std::string& words) {
-    return std::ranges::any_of(interval.uncorrected, [&](const std::string& reason) {
-        return reason.find(words) != std::string::npos;
-    });
-}
-
-const AwayInterval& first_away(const Report& report) {
-    return thread(report, 7).locality.away.at(0);
-}
-
-Report finish(Story& story, const Thresholds& thresholds = {}) {
-    story.at(2000).runtime(7, 2, 2000).end();
-    return story.report(thresholds);
 }
 
 } // namespace
@@ -58,14 +44,6 @@ TEST_CASE("pages are not told to follow one thread where that would part more ot
     const auto report = finish(story);
     CHECK(std::ranges::none_of(
         report.advice, [](const Advice& advice) { return advice.command.starts_with("numadrift move"); }));
-}
-
-TEST_CASE("interleaved memory is half remote on two nodes") {
-    Story story = drifted();
-    const auto report = finish(story);
-    const double remote_ns = remote_if_interleaved(thread(report, 7).locality, {Node{0}, Node{1}});
-    CHECK(remote_ns == doctest::Approx(1e9).epsilon(0.01));
-    CHECK(remote_if_bound() == 0);
 }
 
 TEST_CASE("a misplaced thread is told to run where its memory is") {
@@ -103,63 +81,6 @@ TEST_CASE("NUMA balancing is advised only where it can move the thread or its pa
     CHECK_FALSE(is_told({"2-3", "0", 0, ""}));    // it may not go home, its pages may not follow
     CHECK_FALSE(is_told({"2-3", "0-1", 2, "0"})); // … for MPOL_BIND
 }
-
-TEST_CASE("uncorrected because balancing is off, and the affinity forbids home") {
-    Story story = drifted();
-    story.at(1100).add(7, Limits{"2-3", "0-1", 0, ""});
-    const auto report = finish(story);
-    CHECK(has_reason(first_away(report), "NUMA balancing is off"));
-    CHECK(has_reason(first_away(report), "allows CPUs 2-3 only, none of node 0"));
-}
-
-TEST_CASE("uncorrected because the cpuset or the policy keeps pages where they are") {
-    Story story = drifted();
-    story.at(1100).add(7, Limits{"0-3", "0", 2, "0"});
-    const auto report = finish(story);
-    CHECK(has_reason(first_away(report), "its cpuset allows memory on nodes 0 only"));
-    CHECK(has_reason(first_away(report), "binds pages to nodes 0"));
-    CHECK_FALSE(has_reason(first_away(report), "allows CPUs"));
-}
-
-TEST_CASE("uncorrected because pages could not be migrated, or went to and fro") {
-    Story story = drifted();
-    std::get<TraceBegin>(story.events[0].payload).numa_balancing = 1;
-    story.at(1200).add(7, HintFault{100 * 4096, 1, 0, 1, 0x10});
-    story.at(1300).add(0, PageMove{100 * 4096, 50, 0, 1, ND_REASON_numa_misplaced, 0});
-    story.at(1500).add(0, PageMove{100 * 4096, 50, 1, 0, ND_REASON_numa_misplaced, 0});
-    const auto report = finish(story);
-    CHECK(has_reason(first_away(report), "1 pages could not be migrated"));
-    CHECK(has_reason(first_away(report), "went to and fro"));
-    CHECK_FALSE(has_reason(first_away(report), "balancing is off"));
-}
-
-TEST_CASE("uncorrected because NUMA balancing found no better CPU") {
-    Story story = drifted();
-    std::get<TraceBegin>(story.events[0].payload).numa_balancing = 1;
-    story.at(1200).add(7, NumaDecision{ND_DECISION_stick, 2, -1, 0, 0});
-    CHECK(has_reason(first_away(finish(story)), "found no better CPU (1 times"));
-}
-
-namespace {
-
-bool has_command(const Report& report, const std::string& begin) {
-    return std::ranges::any_of(report.advice,
-                               [&](const Advice& advice) { return advice.command.starts_with(begin); });
-}
-
-bool is_said(const Report& report, const std::string& words) {
-    return std::ranges::any_of(
-        report.advice, [&](const Advice& advice) { return advice.why.find(words) != std::string::npos; });
-}
-
-// Pages of process 100 on node 0, as a survey finds them.
-Story drifted_with(const std::string& mapping, std::uint64_t pages) {
-    Story story = drifted();
-    story.at(1500).add(0, Residency{mapping, "default", 0, pages, pages, pages});
-    return story;
-}
-
-} // namespace
 
 TEST_CASE("threads are sent only to CPUs that are online and in their cpuset") {
     Story story = drifted();
@@ -220,6 +141,26 @@ TEST_CASE("other processes that began to keep CPUs busy lately count as much as 
     CHECK(is_said(report, "others keep 2.0 busy"));
 }
 
+TEST_CASE("two groups of threads are not sent where only one of them has room") {
+    const auto two_groups = [](std::uint32_t ran_ms) { // each thread, of 2000 ms; node 0 has two CPUs
+        Story story;
+        for (std::uint32_t tid = 7; tid < 10; ++tid) {
+            story.at(0).seen(tid, 0);
+            story.at(1).touch(tid, tid * 10000, 1000, 0);
+        }
+        for (std::uint32_t tid = 7; tid < 10; ++tid)
+            story.at(1000).move(tid, 0, 2, ran_ms / 2.0, tid < 9 ? ND_CAUSE_load_balance : ND_CAUSE_affinity);
+        for (std::uint32_t tid = 7; tid < 10; ++tid) story.at(2000).runtime(tid, 2, ran_ms);
+        return story.end().report();
+    };
+    const auto busy = two_groups(1500);
+    REQUIRE(busy.drifted == 3);
+    CHECK(has_command(busy, "for t in 7 8; do taskset -pc 0-1 $t; done"));
+    CHECK_FALSE(has_command(busy, "taskset -pc 0-1 9"));
+    CHECK(is_said(busy, "they keep 0.8 CPUs busy, and of the 2 they may use on node 0 others keep 1.5 busy"));
+    CHECK(has_command(two_groups(1200), "taskset -pc 0-1 9"));
+}
+
 TEST_CASE("all threads alike are in one command, and only they") {
     Story story;
     for (std::uint32_t tid = 7; tid < 12; ++tid) {
@@ -240,6 +181,26 @@ TEST_CASE("memory is not moved to a node that has no room for it") {
     Story roomy = drifted_with("anonymous", 96 * 256);
     roomy.at(1600).add(0, Counter{1, "free_bytes", std::uint64_t{390} << 20});
     CHECK(has_command(finish(roomy), "numadrift move"));
+}
+
+TEST_CASE("the memory of two processes is not moved where only one of them has room") {
+    const auto two_processes = [](std::uint64_t free_mib) {
+        Story story = drifted_with("anonymous", 96 * 256);
+        story.process(200).at(0).seen(8, 0);
+        story.at(1).touch(8, 5000, 1000, 0);
+        story.at(1000).move(8, 0, 2, 1000, ND_CAUSE_affinity);
+        story.at(1500).add(0, Residency{"anonymous", "default", 0, 96 * 256, 96 * 256, 96 * 256});
+        story.at(1600).add(0, Counter{1, "free_bytes", free_mib << 20});
+        story.at(2000).runtime(8, 2, 2000).process(100);
+        return finish(story);
+    };
+    const auto roomy = two_processes(300);
+    CHECK(has_command(roomy, "numadrift move -p 100"));
+    CHECK(has_command(roomy, "numadrift move -p 200"));
+    const auto full = two_processes(160);
+    CHECK(has_command(full, "numadrift move -p 100"));
+    CHECK_FALSE(has_command(full, "numadrift move -p 200"));
+    CHECK(is_said(full, "the process has 96.0 MiB on node 0: free memory there first"));
 }
 
 TEST_CASE("memory that is pinned is not told to be moved") {
@@ -290,55 +251,6 @@ TEST_CASE("a thread that is thrown to and fro is told to be kept at home, wherev
         CHECK(thread(report, 7).verdict == (throws % 2 == 0 ? Verdict::returned : Verdict::drifted));
         CHECK(report.advice[0].command == "taskset -pc 0-1 7");
     }
-}
-
-TEST_CASE("a process that is larger than a node, and interleaved, is told neither to start on one nor to "
-          "interleave") {
-    const auto spread = [](const char* policy, std::uint64_t free_bytes, std::uint32_t pages_elsewhere) {
-        Story story;
-        story.at(0).seen(7, 0);
-        story.at(1).touch(7, 100, 1000, 0).touch(7, 5000, pages_elsewhere, 1);
-        story.at(1500).add(0, Residency{"anonymous", policy, 0, 1000, 1000, 1000});
-        story.at(1500).add(0, Residency{"anonymous", policy, 1, 1000, 1000, 1000});
-        story.at(1600)
-            .add(0, Counter{0, "free_bytes", free_bytes})
-            .add(0, Counter{1, "free_bytes", free_bytes});
-        return story.at(2000).runtime(7, 0, 2000).end().report();
-    };
-    const auto full = spread("interleave 0-1", std::uint64_t{33} << 20, 1700);
-    CHECK(thread(full, 7).verdict == Verdict::spread);
-    CHECK_FALSE(has_command(full, "numactl"));
-    const auto roomy = spread("default", std::uint64_t{400} << 20, 1700);
-    CHECK(has_command(roomy, "numactl --cpunodebind=1 --localalloc"));
-    CHECK(has_command(roomy, "numactl --interleave=all"));
-    CHECK_FALSE(has_command(roomy, "numactl --cpunodebind=1 --membind"));
-    const auto even = spread("default", std::uint64_t{400} << 20, 1000);
-    CHECK(has_command(even, "numactl --cpunodebind=0 --localalloc"));
-    CHECK_FALSE(has_command(even, "numactl --interleave=all")); // half of it would be remote as well
-}
-
-TEST_CASE("a process that reads files is started where the page cache has them, or nothing is promised") {
-    const auto broker = [](int cached_on_1) { // on node 1; half of what it uses is its own, and there
-        Story story;
-        story.at(0).seen(7, 2);
-        for (std::uint64_t i = 0; i < 100; ++i) {
-            const std::uint64_t page_cache = std::uint64_t{0xffff888000000000} + i * 4096;
-            const std::int32_t node = i < static_cast<std::uint64_t>(cached_on_1) ? 1 : 0;
-            story.at(static_cast<double>(1 + i * 15))
-                .add(7, AccessSample{(1000 + i) * 4096, 1, ND_SAMPLE_copy});
-            story.add(7, AccessSample{page_cache, node, ND_SAMPLE_copy});
-        }
-        story.at(1500).add(0, Residency{"anonymous", "default", 1, 300, 300, 300});
-        story.at(1600)
-            .add(0, Counter{0, "free_bytes", std::uint64_t{400} << 20})
-            .add(0, Counter{1, "free_bytes", std::uint64_t{400} << 20});
-        return story.at(2000).runtime(7, 2, 2000).end().report();
-    };
-    CHECK(thread(broker(0), 7).verdict == Verdict::spread);
-    CHECK(thread(broker(0), 7).samples_cached == std::map<Node, std::uint64_t>{{Node{0}, 100}});
-    CHECK(has_command(broker(0), "numactl --cpunodebind=0 --localalloc"));
-    CHECK_FALSE(has_command(broker(0), "numactl --cpunodebind=1"));
-    CHECK_FALSE(has_command(broker(20), "numactl")); // of the cache some would be remote wherever it runs
 }
 
 TEST_CASE("memory is not moved from threads that are at home to as many that are not") {
