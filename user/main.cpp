@@ -21,13 +21,19 @@ int main(int argc, char** argv) {
                "  numadrift record -p PID     record a process until Ctrl-C, then say what happened\n"
                "  numadrift top -p PID        watch it\n"
                "  numadrift snapshot -p PID   where its memory is now");
-    const std::map<std::string, cli::Run> verbs = {
-        {"record", cli::add_record(app)},     {"report", cli::add_report(app)},
-        {"top", cli::add_top(app)},           {"diff", cli::add_diff(app)},
-        {"export", cli::add_export(app)},     {"snapshot", cli::add_snapshot(app)},
-        {"move", cli::add_move(app)},         {"trigger", cli::add_trigger(app)},
-        {"mark", cli::add_mark(app)},         {"doctor", cli::add_doctor(app)},
-        {"selftest", cli::add_selftest(app)}, {"completion", cli::add_completion(app)}};
+    const std::map<std::string, cli::Run> verbs = {{"record", cli::add_record(app)},
+                                                   {"report", cli::add_report(app)},
+                                                   {"top", cli::add_top(app)},
+                                                   {"diff", cli::add_diff(app)},
+                                                   {"export", cli::add_export(app)},
+                                                   {"snapshot", cli::add_snapshot(app)},
+                                                   {"move", cli::add_move(app)},
+                                                   {"pin", cli::add_pin(app)},
+                                                   {"trigger", cli::add_trigger(app)},
+                                                   {"mark", cli::add_mark(app)},
+                                                   {"doctor", cli::add_doctor(app)},
+                                                   {"selftest", cli::add_selftest(app)},
+                                                   {"completion", cli::add_completion(app)}};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

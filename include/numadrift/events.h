@@ -134,8 +134,10 @@
 #define ND_FIELDS_residency(F)                                                                     \
 	F(text, mapping) F(text, policy) F(s32, node) F(u64, pages) F(u64, low) F(u64, high)
 /* Where the thread may run and allocate: Cpus_allowed_list, Mems_allowed_list, and its memory
- * policy (MPOL_* of linux/mempolicy.h, -1 where unknown) with the nodes it names. */
-#define ND_FIELDS_limits(F) F(text, cpus) F(text, mems) F(s32, policy) F(text, policy_nodes)
+ * policy (MPOL_* of linux/mempolicy.h, -1 where unknown) with the nodes it names. cpuset_cpus: what its own
+ * cpuset allows, where it is in another than its process (a threaded cgroup, or version 1); else empty. */
+#define ND_FIELDS_limits(F)                                                                        \
+	F(text, cpus) F(text, mems) F(s32, policy) F(text, policy_nodes) F(text, cpuset_cpus)
 
 /* From now on the trace has one in `one_in` (a power of two) of the events of kind `event`, by random
  * slices of time: the budget allows no more. 1: all of them again. */

@@ -23,6 +23,7 @@ Run add_diff(CLI::App& app);
 Run add_export(CLI::App& app);
 Run add_snapshot(CLI::App& app);
 Run add_move(CLI::App& app);
+Run add_pin(CLI::App& app);
 Run add_doctor(CLI::App& app);
 Run add_selftest(CLI::App& app);
 Run add_trigger(CLI::App& app);

@@ -92,10 +92,15 @@ struct Membership {
     std::string path;
 };
 
-std::vector<Membership> memberships(const std::string& root, Pid pid) {
-    std::vector<Membership> found;
+// Empty: it is gone.
+std::string memberships_text(const std::string& root, Pid pid) {
     const auto text = read_file(fmt::format("{}/proc/{}/cgroup", root, raw(pid)));
-    std::istringstream lines(text ? *text : std::string());
+    return text ? *text : std::string();
+}
+
+std::vector<Membership> memberships(const std::string& text) {
+    std::vector<Membership> found;
+    std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
         const std::size_t first = line.find(':');
         const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
@@ -104,6 +109,28 @@ std::vector<Membership> memberships(const std::string& root, Pid pid) {
                              line.substr(second + 1)});
     }
     return found;
+}
+
+Cpuset cpuset_of_member(const std::string& root, const std::string& memberships_text) {
+    std::string hierarchy;
+    std::string path;
+    for (const Membership& one : memberships(memberships_text)) {
+        const bool is_cpuset = ("," + one.controllers + ",").find(",cpuset,") != std::string::npos;
+        if (!is_cpuset && (!one.is_unified || !hierarchy.empty())) continue;
+        hierarchy = root + std::string(kMount) + (is_cpuset ? "/cpuset" : "");
+        path = one.path;
+        if (is_cpuset) break;
+    }
+    if (hierarchy.empty() || path.find("..") != std::string::npos) return {};
+    for (;; path.resize(path.rfind('/'))) {
+        for (const auto& [cpus, mems] : {std::pair("cpuset.cpus.effective", "cpuset.mems.effective"),
+                                         std::pair("cpuset.effective_cpus", "cpuset.effective_mems")}) {
+            Cpuset cpuset{read_line(fmt::format("{}{}/{}", hierarchy, path, cpus)),
+                          read_line(fmt::format("{}{}/{}", hierarchy, path, mems))};
+            if (!cpuset.cpus.empty()) return cpuset;
+        }
+        if (path.rfind('/') == std::string::npos) return {};
+    }
 }
 
 } // namespace
@@ -130,7 +157,7 @@ CgroupName name_of_cgroup(const std::string& path) {
 std::string cgroup_of(const std::string& root, Pid pid) {
     std::string unified;
     std::string other;
-    for (const Membership& one : memberships(root, pid)) {
+    for (const Membership& one : memberships(memberships_text(root, pid))) {
         if (one.is_unified) unified = one.path;
         else if (one.path.size() > other.size())
             other = one.path; // the controllers a runtime uses go deepest
@@ -140,25 +167,14 @@ std::string cgroup_of(const std::string& root, Pid pid) {
 }
 
 Cpuset cpuset_of(const std::string& root, Pid pid) {
-    std::string hierarchy;
-    std::string path;
-    for (const Membership& one : memberships(root, pid)) {
-        const bool is_cpuset = ("," + one.controllers + ",").find(",cpuset,") != std::string::npos;
-        if (!is_cpuset && (!one.is_unified || !hierarchy.empty())) continue;
-        hierarchy = root + std::string(kMount) + (is_cpuset ? "/cpuset" : "");
-        path = one.path;
-        if (is_cpuset) break;
-    }
-    if (hierarchy.empty() || path.find("..") != std::string::npos) return {};
-    for (;; path.resize(path.rfind('/'))) {
-        for (const auto& [cpus, mems] : {std::pair("cpuset.cpus.effective", "cpuset.mems.effective"),
-                                         std::pair("cpuset.effective_cpus", "cpuset.effective_mems")}) {
-            Cpuset cpuset{read_line(fmt::format("{}{}/{}", hierarchy, path, cpus)),
-                          read_line(fmt::format("{}{}/{}", hierarchy, path, mems))};
-            if (!cpuset.cpus.empty()) return cpuset;
-        }
-        if (path.rfind('/') == std::string::npos) return {};
-    }
+    return cpuset_of_member(root, memberships_text(root, pid));
+}
+
+std::optional<Cpuset> own_cpuset_of(const std::string& root, Pid pid, Tid tid) {
+    const std::string of_process = memberships_text(root, pid);
+    const auto text = read_file(fmt::format("{}/proc/{}/task/{}/cgroup", root, raw(pid), raw(tid)));
+    if (!text || of_process.empty() || *text == of_process) return std::nullopt;
+    return cpuset_of_member(root, *text);
 }
 
 Result<std::string> cgroup_directory(const std::string& root, const std::string& path) {

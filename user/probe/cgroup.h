@@ -23,6 +23,10 @@ struct Cpuset {
 };
 Cpuset cpuset_of(const std::string& root, Pid pid);
 
+// Of a thread that is in another cgroup than its process: a threaded one of version 2 (vCPUs of a VM), or one
+// of version 1. None: it is in its process' own, or gone.
+std::optional<Cpuset> own_cpuset_of(const std::string& root, Pid pid, Tid tid);
+
 // The directory of a cgroup that is given as people do: its directory, or its path in any hierarchy.
 Result<std::string> cgroup_directory(const std::string& root, const std::string& path);
 

@@ -11,13 +11,12 @@
 #include <algorithm>
 #include <array>
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 #include <set>
 
 namespace numadrift {
 namespace {
 
-constexpr std::size_t kMostCommands = 64; // threads in one loop
+constexpr std::size_t kMostNamed = 1000;  // threads in one command
 constexpr std::size_t kPingPong = 3;      // as many times away and back is a habit
 constexpr double kMostlyOwn = 0.5;        // of a process' memory on a node, to be worth moving
 
@@ -45,7 +44,8 @@ struct Group {
     Node home = kNoNode; // where their memory is
     Node to = kNoNode;   // where they run
     std::uint8_t cause = 0;
-    bool has_ended = false; // all of them: no command is of use to them any more
+    std::string cpuset_cpus; // of the threads, if not that of their process
+    bool has_ended = false;  // all of them: no command is of use to them any more
     std::vector<const ThreadReport*> threads;
 };
 
@@ -69,13 +69,15 @@ std::vector<Group> groups_of(const Report& report) {
         const auto& last = thread.locality.away.back();
         const std::uint8_t cause = main_cause(thread);
         const bool has_ended = thread.end_ns < report.duration_ns;
+        const std::string cpuset_cpus = thread.limits ? thread.limits->cpuset_cpus : std::string();
         auto group = std::ranges::find_if(groups, [&](const Group& other) {
             return other.pid == thread.pid && other.verdict == thread.verdict && other.home == last.from &&
-                   other.to == last.to && other.cause == cause && other.has_ended == has_ended;
+                   other.to == last.to && other.cause == cause && other.cpuset_cpus == cpuset_cpus &&
+                   other.has_ended == has_ended;
         });
         if (group == groups.end())
-            group =
-                groups.insert(group, {thread.pid, thread.verdict, last.from, last.to, cause, has_ended, {}});
+            group = groups.insert(
+                group, {thread.pid, thread.verdict, last.from, last.to, cause, cpuset_cpus, has_ended, {}});
         group->threads.push_back(&thread);
     }
     std::ranges::stable_sort(groups, std::ranges::greater{}, [](const Group& group) {
@@ -103,9 +105,11 @@ std::string pin_command(const Group& group, const Report& report, const std::str
         return fmt::format("taskset -apc {} {}", cpus, raw(group.pid));
     if (group.threads.size() == 1) return fmt::format("taskset -pc {} {}", cpus, raw(group.threads[0]->tid));
     std::vector<std::uint32_t> tids;
-    for (std::size_t i = 0; i < std::min(group.threads.size(), kMostCommands); ++i)
-        tids.push_back(raw(group.threads[i]->tid));
-    return fmt::format("for t in {}; do taskset -pc {} $t; done", fmt::join(tids, " "), cpus);
+    for (const ThreadReport* thread : group.threads) tids.push_back(raw(thread->tid));
+    std::ranges::sort(tids);
+    if (tids.size() > kMostNamed) tids.resize(kMostNamed);
+    return fmt::format("numadrift pin -p {} --thread {} --to {}", raw(group.pid), list_text(tids),
+                       raw(group.home));
 }
 
 // What is advised is one plan: what comes later must find room beside what was said before.
@@ -123,8 +127,9 @@ std::string why_not_home(const Group& group, Plan& plan) {
     const auto capacity =
         plan.facts.capacity_for(group.pid, group.home, group.threads, plan.sent[group.home]);
     if (capacity.cpus == 0)
-        return fmt::format("no CPU of node {} is online and in the cpuset of process {}: give it some first",
-                           raw(group.home), raw(group.pid));
+        return fmt::format("no CPU of node {} is online and in the cpuset of {} of process {}: give it some "
+                           "first",
+                           raw(group.home), thread_words(group), raw(group.pid));
     if (capacity.suffices()) return {};
     return fmt::format("they keep {:.1f} CPUs busy, and of the {} they may use on node {} others keep {:.1f} "
                        "busy: they would wait for a CPU instead of for memory",
@@ -132,7 +137,7 @@ std::string why_not_home(const Group& group, Plan& plan) {
 }
 
 Advice pin_home(const Group& group, Plan& plan) {
-    const auto cpus = plan.facts.cpus_for(group.pid, group.home);
+    const auto cpus = plan.facts.cpus_for(group.pid, group.home, group.threads);
     const std::string verb = group.verdict == Verdict::drifted    ? "Bring"
                              : group.verdict == Verdict::returned ? "Keep"
                                                                   : "Run";
@@ -158,8 +163,8 @@ Advice pin_home(const Group& group, Plan& plan) {
     if (group.has_ended) return {text + ", next time", {}, "the recording saw their end; " + why, left_ns};
     auto& sent = plan.sent[group.home];
     sent.insert(sent.end(), group.threads.begin(), group.threads.end());
-    if (group.threads.size() > kMostCommands)
-        why += fmt::format("; and {} more threads alike", group.threads.size() - kMostCommands);
+    if (group.threads.size() > kMostNamed)
+        why += fmt::format("; and {} more threads alike", group.threads.size() - kMostNamed);
     return {text, pin_command(group, plan.report, cpu_list(cpus)), why, left_ns};
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace numadrift {
 namespace {
@@ -41,13 +42,20 @@ bool AdviceFacts::has_memory(Node node) const {
     return found != report_.topology.nodes.end() && found->second.memory_bytes > 0;
 }
 
-std::vector<Cpu> AdviceFacts::cpus_for(Pid pid, Node node) const {
+std::vector<Cpu> AdviceFacts::cpus_for(Pid pid, Node node, const Threads& threads) const {
+    std::set<std::string> cpusets;
     const auto process = report_.processes.find(pid);
-    const auto allowed =
-        process == report_.processes.end() ? std::vector<std::uint32_t>{} : parse_list(process->second.cpus);
-    std::vector<Cpu> cpus;
-    for (const Cpu cpu : report_.topology.cpus_of(node))
-        if (allows(allowed, raw(cpu)) && !report_.topology.cpus.at(cpu).is_offline) cpus.push_back(cpu);
+    for (const ThreadReport* thread : threads) {
+        if (thread->limits && !thread->limits->cpuset_cpus.empty())
+            cpusets.insert(thread->limits->cpuset_cpus);
+        else if (process != report_.processes.end()) cpusets.insert(process->second.cpus);
+    }
+    auto cpus = report_.topology.cpus_of(node);
+    std::erase_if(cpus, [&](Cpu cpu) { return report_.topology.cpus.at(cpu).is_offline; });
+    for (const std::string& cpuset : cpusets) {
+        const auto allowed = parse_list(cpuset);
+        std::erase_if(cpus, [&](Cpu cpu) { return !allows(allowed, raw(cpu)); });
+    }
     return cpus;
 }
 
@@ -97,7 +105,7 @@ AdviceFacts::Capacity AdviceFacts::capacity_for(Pid pid, Node node, const Thread
     Threads all = threads;
     all.insert(all.end(), sent_too.begin(), sent_too.end());
     const Used used = cpus_used_on(node, all);
-    const std::size_t cpus = cpus_for(pid, node).size();
+    const std::size_t cpus = cpus_for(pid, node, threads).size();
     const auto online = std::ranges::count_if(
         report_.topology.cpus_of(node), [&](Cpu cpu) { return !report_.topology.cpus.at(cpu).is_offline; });
     const auto not_theirs = static_cast<double>(online) - static_cast<double>(cpus);

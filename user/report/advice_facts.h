@@ -20,9 +20,10 @@ public:
 
     bool has_memory(Node node) const;
 
-    // CPUs of the node that are online and in the process' cpuset (not its affinity: that can be set); where
-    // no cpuset is known, all that are online.
-    std::vector<Cpu> cpus_for(Pid pid, Node node) const;
+    // CPUs of the node that are online and in the cpusets of these threads of the process (not in their
+    // affinity: that can be set); where no cpuset is known, all that are online.
+    using Threads = std::vector<const ThreadReport*>;
+    std::vector<Cpu> cpus_for(Pid pid, Node node, const Threads& threads) const;
 
     // CPUs kept busy by these threads, wherever they ran.
     static double cpus_used_by(std::span<const ThreadReport* const> threads);
@@ -37,7 +38,6 @@ public:
         std::size_t cpus = 0;
         bool suffices() const;
     };
-    using Threads = std::vector<const ThreadReport*>;
     Capacity capacity_for(Pid pid, Node node, const Threads& threads, const Threads& sent_too) const;
 
     // Of what these threads use, as samples have it: the share that lies in the page cache, which is no

@@ -124,7 +124,8 @@ Json limits_json(const std::optional<Limits>& limits) {
     if (!limits) return nullptr;
     return {{"cpus", limits->cpus},
             {"mems", limits->mems},
-            {"policy", policy_text(limits->policy, limits->policy_nodes)}};
+            {"policy", policy_text(limits->policy, limits->policy_nodes)},
+            {"cpuset_cpus", limits->cpuset_cpus.empty() ? Json(nullptr) : Json(limits->cpuset_cpus)}};
 }
 
 Json silences_json(const std::vector<Silence>& silences) {

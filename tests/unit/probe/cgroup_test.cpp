@@ -66,6 +66,20 @@ TEST_CASE("the cpuset of a process is the effective one, of the nearest cgroup t
     CHECK(cpuset_of(tree.root(), Pid{5}).cpus.empty());
 }
 
+TEST_CASE("a thread has a cpuset of its own where it is in another cgroup than its process") {
+    Tree tree;
+    tree.file("/sys/fs/cgroup/vm/cpuset.cpus.effective", "0-7\n");
+    tree.file("/sys/fs/cgroup/vm/vcpu1/cpuset.cpus.effective", "2\n");
+    tree.file("/proc/1/cgroup", "0::/vm\n");
+    tree.file("/proc/1/task/1/cgroup", "0::/vm\n");
+    tree.file("/proc/1/task/2/cgroup", "0::/vm/vcpu1\n");
+    CHECK_FALSE(own_cpuset_of(tree.root(), Pid{1}, Tid{1}));
+    CHECK_FALSE(own_cpuset_of(tree.root(), Pid{1}, Tid{3}));
+    const auto own = own_cpuset_of(tree.root(), Pid{1}, Tid{2});
+    REQUIRE(own);
+    CHECK(own->cpus == "2");
+}
+
 TEST_CASE("processes of a cgroup are those below it, too") {
     Tree tree;
     tree.file("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n");

@@ -99,6 +99,21 @@ TEST_CASE("threads are sent only to CPUs that are online and in their cpuset") {
     CHECK(is_said(report, "no CPU of node 0 is online and in the cpuset"));
 }
 
+TEST_CASE("threads are sent only to CPUs of the cpuset that is theirs, not of their process") {
+    Story story = drifted();
+    story.at(0).seen(8, 0);
+    story.at(1).touch(8, 5000, 1000, 0);
+    story.at(1000).move(8, 0, 2, 500, ND_CAUSE_affinity);
+    story.at(1100).add(0, Process{"/vm", "0-3", "0-1"});
+    story.at(1100).add(7, Limits{"2", "0-1", 0, "", "2"}).add(8, Limits{"2", "0-1", 0, "", "1-2"});
+    story.at(2000).runtime(8, 2, 1000);
+    const auto report = finish(story);
+    CHECK(has_command(report, "taskset -pc 1 8"));
+    CHECK_FALSE(has_command(report, "taskset -pc 0-1"));
+    CHECK_FALSE(has_command(report, "numadrift pin"));
+    CHECK(is_said(report, "no CPU of node 0 is online and in the cpuset of the thread of process 100"));
+}
+
 TEST_CASE("threads are not sent where there are too few CPUs for them") {
     Story story;
     for (std::uint32_t tid = 7; tid < 11; ++tid) {
@@ -110,7 +125,7 @@ TEST_CASE("threads are not sent where there are too few CPUs for them") {
     const auto report = story.end().report();
     REQUIRE(report.drifted == 4);
     CHECK_FALSE(has_command(report, "taskset"));
-    CHECK_FALSE(has_command(report, "for t in"));
+    CHECK_FALSE(has_command(report, "numadrift pin"));
     CHECK(is_said(report, "they keep 3.6 CPUs busy"));
     CHECK(has_command(report, "numadrift move -p 100 --from 0 --to 1"));
 }
@@ -155,7 +170,7 @@ TEST_CASE("two groups of threads are not sent where only one of them has room") 
     };
     const auto busy = two_groups(1500);
     REQUIRE(busy.drifted == 3);
-    CHECK(has_command(busy, "for t in 7 8; do taskset -pc 0-1 $t; done"));
+    CHECK(has_command(busy, "numadrift pin -p 100 --thread 7-8 --to 0"));
     CHECK_FALSE(has_command(busy, "taskset -pc 0-1 9"));
     CHECK(is_said(busy, "they keep 0.8 CPUs busy, and of the 2 they may use on node 0 others keep 1.5 busy"));
     CHECK(has_command(two_groups(1200), "taskset -pc 0-1 9"));
@@ -169,7 +184,7 @@ TEST_CASE("all threads alike are in one command, and only they") {
     }
     for (std::uint32_t tid = 7; tid < 11; ++tid) story.at(1000).move(tid, 0, 2, 200, ND_CAUSE_affinity);
     for (std::uint32_t tid = 7; tid < 12; ++tid) story.at(2000).runtime(tid, 2, 400);
-    CHECK(story.end().report().advice[0].command == "for t in 7 8 9 10; do taskset -pc 0-1 $t; done");
+    CHECK(story.end().report().advice[0].command == "numadrift pin -p 100 --thread 7-10 --to 0");
 }
 
 TEST_CASE("memory is not moved to a node that has no room for it") {

@@ -1,5 +1,6 @@
 #include "source/live/memory_watch.h"
 
+#include "probe/cgroup.h"
 #include "probe/limits.h"
 #include "source/live/look.h"
 #include "util/lists.h"
@@ -61,18 +62,22 @@ bool MemoryWatch::is_limits_due(const nd_task_row& row) const {
 void MemoryWatch::look_at_limits(std::uint64_t now_ns, const nd_task_row& row, std::vector<Event>& events) {
     const auto allowed = probe::read_allowed(root_, Pid{row.pid}, Tid{row.tid});
     if (!allowed) return;
+    const auto own_cpuset = probe::own_cpuset_of(root_, Pid{row.pid}, Tid{row.tid});
+    const std::string cpuset_cpus = own_cpuset ? own_cpuset->cpus : std::string();
     KnownThread& known = threads_[row.tid];
     const bool is_same = known.policy == row.policy && known.policy_nodes == row.policy_nodes &&
-                         known.cpus == allowed->cpus && known.mems == allowed->mems;
+                         known.cpus == allowed->cpus && known.mems == allowed->mems &&
+                         known.cpuset_cpus == cpuset_cpus;
     known.told = true;
     if (is_same) return;
     known.policy = row.policy;
     known.policy_nodes = row.policy_nodes;
     known.cpus = allowed->cpus;
     known.mems = allowed->mems;
-    events.push_back(
-        {now_ns, row.pid, row.tid,
-         Limits{allowed->cpus, allowed->mems, row.policy, list_text(bits_of(row.policy_nodes))}});
+    known.cpuset_cpus = cpuset_cpus;
+    events.push_back({now_ns, row.pid, row.tid,
+                      Limits{allowed->cpus, allowed->mems, row.policy, list_text(bits_of(row.policy_nodes)),
+                             cpuset_cpus}});
 }
 
 void MemoryWatch::look_at_faults(std::uint64_t now_ns, std::vector<Event>& events) {

@@ -41,6 +41,7 @@ private:
         bool told = false; // its limits, as they were when last looked at
         std::string cpus;
         std::string mems;
+        std::string cpuset_cpus;
         std::map<std::int32_t, std::uint64_t> faults;
     };
 
