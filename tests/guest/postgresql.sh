@@ -27,22 +27,22 @@ backends() { ps | grep 'postgres: postgres postgres \[local\]' | grep -v grep | 
 until [ "$(backends | wc -l)" = 4 ]; do sleep 0.1; done
 
 backends | head -n 2 >/out/moved
-all_work() { for backend in $(backends); do let_work "$backend" "$1"; done; }
+work_of() { for backend in $1; do let_work "$backend" "$2"; done; }
 note_work() { # "progress: 7.0 s, 412.3 tps, …": a line each second of the guest's
 	awk '{ sum += $4 } END { print NR, sum }' /out/progress >>/out/work
 }
 measure() {
 	record --comm=postgres /tmp/measured.ndt
 	note_work
-	all_work 3
+	work_of "$(backends)" 1
 	note_work
 	stop_recording
 	numadrift report /tmp/measured.ndt --json >"$1"
 }
 record --comm=postgres /out/pg.ndt
-all_work 2
+work_of "$(cat /out/moved)" 2
 for backend in $(cat /out/moved); do taskset -p c "$backend" >/dev/null; done
-all_work 3
+work_of "$(cat /out/moved)" 3
 stop_recording
 numadrift report /out/pg.ndt --json >/out/told.json
 
