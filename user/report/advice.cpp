@@ -16,9 +16,9 @@
 namespace numadrift {
 namespace {
 
-constexpr std::size_t kMostNamed = 1000;  // threads in one command
-constexpr std::size_t kPingPong = 3;      // as many times away and back is a habit
-constexpr double kMostlyOwn = 0.5;        // of a process' memory on a node, to be worth moving
+constexpr std::size_t kMostNamed = 1000; // threads in one command
+constexpr std::size_t kPingPong = 3;     // as many times away and back is a habit
+constexpr double kMostlyOwn = 0.5;       // of a process' memory on a node, to be worth moving
 
 std::string cpu_list(const std::vector<Cpu>& cpus) {
     std::vector<std::uint32_t> numbers;
