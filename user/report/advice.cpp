@@ -5,7 +5,6 @@
 #include "report/own_ranges.h"
 #include "report/report.h"
 #include "util/lists.h"
-#include "util/policy.h"
 #include "util/text.h"
 
 #include <algorithm>
@@ -150,8 +149,13 @@ Advice pin_home(const Group& group, Plan& plan) {
     if (group.verdict == Verdict::drifted) why += fmt::format(" ({})", cause_name(group.cause));
     if (group.cause == ND_CAUSE_affinity)
         why += "; something set their CPU affinity or cpuset: see that it does not do so again";
-    if (group.verdict == Verdict::misplaced)
-        why += "; next time let the threads that use memory be the first to touch it";
+    if (group.verdict == Verdict::misplaced) {
+        const std::string policy = plan.facts.placed_by(*group.threads.front(), group.home);
+        why += policy.empty()
+                   ? "; next time let the threads that use memory be the first to touch it"
+                   : fmt::format("; the memory policy {} has placed it there: change that, or where they run",
+                                 policy);
+    }
     if (const std::string not_now = why_not_home(group, plan); !not_now.empty())
         return {text + (cpus.empty() ? ", once it may run there" : ", if there is room"),
                 {},
@@ -297,17 +301,17 @@ std::optional<Advice> widen_cpuset(const Group& group, const Plan& plan) {
                 [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
 }
 
-// NUMA balancing moves a thread only where its affinity allows, and pages only where its cpuset and a policy
-// of MPOL_BIND do (mpol_misplaced(), mm/mempolicy.c: without MPOL_F_NUMA_BALANCING it leaves them alone).
+// NUMA balancing moves a thread only where its affinity allows, and pages only where its cpuset does.
 bool can_be_balanced(const Group& group, const Report& report, const AdviceFacts& facts) {
     return !group.has_ended && std::ranges::any_of(group.threads, [&](const ThreadReport* thread) {
+        if (!facts.is_scanned(*thread, group.home)) return false;
         if (!thread->limits) return true; // not known
         const auto cpus = parse_list(thread->limits->cpus);
         const auto at_home = report.topology.cpus_of(group.home);
         if (std::ranges::any_of(at_home, [&](Cpu cpu) { return allows(cpus, raw(cpu)); })) return true;
         return facts.has_memory(group.to) &&
                allows(parse_list(thread->limits->mems), static_cast<std::uint32_t>(raw(group.to))) &&
-               thread->limits->policy != kPolicyBind && balance_of(group, report).is_worth_it();
+               balance_of(group, report).is_worth_it();
     });
 }
 

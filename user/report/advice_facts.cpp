@@ -3,6 +3,7 @@
 #include "move/mover.h"
 #include "sampling/mappings.h"
 #include "util/lists.h"
+#include "util/policy.h"
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@ namespace numadrift {
 namespace {
 
 constexpr double kNearlyAll = 0.9;
+constexpr double kMost = 0.5;
 
 // CPU time of the thread on the node since then.
 double ran_on(Node node, const ThreadReport& thread, std::uint64_t begin_ns) {
@@ -159,6 +161,45 @@ std::optional<std::uint64_t> AdviceFacts::room_on(Node node) const {
     if (free_bytes == report_.counters.end() || info == report_.topology.nodes.end()) return std::nullopt;
     const std::uint64_t reserve = move::Mover::reserve_bytes(info->second.memory_bytes);
     return free_bytes->second.last - std::min(free_bytes->second.last, reserve);
+}
+
+std::optional<double> AdviceFacts::share_of(Pid pid, Node node,
+                                            const std::function<bool(const Residency&)>& is_like_that) const {
+    const auto survey = report_.residency.find(pid);
+    if (survey == report_.residency.end()) return std::nullopt;
+    std::uint64_t like_that = 0;
+    std::uint64_t all = 0;
+    for (const Residency& row : survey->second.rows) {
+        if (row.mapping == "text" || Node{row.node} != node) continue;
+        all += row.pages;
+        if (is_like_that(row)) like_that += row.pages;
+    }
+    if (all == 0) return std::nullopt;
+    return static_cast<double>(like_that) / static_cast<double>(all);
+}
+
+std::string AdviceFacts::placed_by(const ThreadReport& thread, Node node) const {
+    const auto is_placing = [](std::string_view policy) {
+        return policy.starts_with("bind") || policy.starts_with("preferred");
+    };
+    std::string policy;
+    if (thread.limits) policy = policy_text(thread.limits->policy, thread.limits->policy_nodes);
+    if (is_placing(policy)) return policy;
+    const auto share = share_of(thread.pid, node, [&](const Residency& row) {
+        if (!is_placing(row.policy)) return false;
+        policy = row.policy;
+        return true;
+    });
+    return share && *share >= kMost ? policy : std::string();
+}
+
+bool AdviceFacts::is_scanned(const ThreadReport& thread, Node node) const {
+    if (thread.limits && thread.limits->policy > kPolicyDefault) return false;
+    const auto share = share_of(thread.pid, node, [](const Residency& row) {
+        const bool has_policy = !row.policy.starts_with("default") && !row.policy.starts_with("unknown");
+        return row.mapping != "huge" && row.mapping != "file" && !has_policy;
+    });
+    return !share || *share >= kMost;
 }
 
 bool AdviceFacts::has_policy(Pid pid, std::string_view policy) const {

@@ -4,6 +4,7 @@
 
 #include "report/report.h"
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -69,7 +70,21 @@ public:
     // Is more than half of it in mappings with this policy ("interleave")?
     bool has_policy(Pid pid, std::string_view policy) const;
 
+    // The policy ("bind 1") that half of what the process has on the node, or more, was placed by: that of
+    // the mappings, or of the thread for those that have none. Empty: by where it was touched first, or not
+    // known.
+    std::string placed_by(const ThreadReport& thread, Node node) const;
+
+    // Does NUMA balancing look at most of what the process has on the node? Not at hugetlb, nor at files that
+    // are only read (task_numa_work(), kernel/sched/fair.c; files may be: they are left out), nor where the
+    // mapping or the thread has a policy without MPOL_F_NUMA_BALANCING (vma_policy_mof(), mm/mempolicy.c; on
+    // 5.10 and 6.12 not one hint fault under any policy). What is not known is taken to be looked at.
+    bool is_scanned(const ThreadReport& thread, Node node) const;
+
 private:
+    // Of what the process has on the node, the share in mappings like that. None: it was not surveyed.
+    std::optional<double> share_of(Pid pid, Node node,
+                                   const std::function<bool(const Residency&)>& is_like_that) const;
     struct Used {
         double by_targets = 0;
         double by_others = 0;

@@ -7,6 +7,7 @@
 namespace numadrift {
 
 // Modes, as include/uapi/linux/mempolicy.h has them.
+inline constexpr std::int32_t kPolicyDefault = 0;
 inline constexpr std::int32_t kPolicyBind = 2;
 inline constexpr std::int32_t kPolicyInterleave = 3;
 inline constexpr std::int32_t kPolicyWeightedInterleave = 6;

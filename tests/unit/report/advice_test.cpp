@@ -80,6 +80,40 @@ TEST_CASE("NUMA balancing is advised only where it can move the thread or its pa
     CHECK(is_told({"2-3", "0-1", 0, ""}));
     CHECK_FALSE(is_told({"2-3", "0", 0, ""}));    // it may not go home, its pages may not follow
     CHECK_FALSE(is_told({"2-3", "0-1", 2, "0"})); // … for MPOL_BIND
+    for (const std::int32_t policy : {1, 2, 3, 4})
+        CHECK_FALSE(is_told({"0-3", "0-1", policy, ""})); // it is not looked at under any policy
+}
+
+TEST_CASE("NUMA balancing is advised only where it looks at the memory") {
+    const auto is_told = [](const char* mapping, const char* policy) {
+        Story story = drifted();
+        story.at(1500).add(0, Residency{mapping, policy, 0, 1000, 1000, 1000});
+        return has_command(finish(story), "sysctl kernel.numa_balancing=1");
+    };
+    CHECK(is_told("anonymous", "default"));
+    CHECK(is_told("shared", "unknown"));
+    CHECK_FALSE(is_told("huge", "default"));
+    CHECK_FALSE(is_told("file", "default"));
+    CHECK_FALSE(is_told("anonymous", "bind 0"));
+    CHECK_FALSE(is_told("anonymous", "interleave 0-1"));
+}
+
+TEST_CASE("a thread whose memory a policy has placed elsewhere is told of the policy") {
+    const auto misplaced = [](const Limits& limits, const char* policy) {
+        Story story;
+        story.at(0).seen(7, 2);
+        story.at(1).touch(7, 100, 1000, 0).hint(7, 100, 1000, 0);
+        story.at(1100).add(7, limits).add(0, Residency{"anonymous", policy, 0, 1000, 1000, 1000});
+        const auto report = finish(story);
+        REQUIRE(thread(report, 7).verdict == Verdict::misplaced);
+        return report;
+    };
+    const Limits free{"0-3", "0-1", 0, ""};
+    CHECK(is_said(misplaced(free, "default"), "be the first to touch it"));
+    CHECK(is_said(misplaced(free, "bind 0"), "the memory policy bind 0 has placed it there"));
+    CHECK(is_said(misplaced({"0-3", "0-1", 1, "0"}, "default"),
+                  "the memory policy preferred 0 has placed it there"));
+    CHECK_FALSE(is_said(misplaced(free, "bind 0"), "be the first to touch it"));
 }
 
 TEST_CASE("threads are sent only to CPUs that are online and in their cpuset") {
