@@ -200,7 +200,14 @@ std::string why_not_moved(const Group& group, Plan& plan) {
         return "most of what they use there is the page cache of files: no command moves it, it lies where "
                "it was read or written first";
     const auto memory = plan.facts.memory_on(group.pid, group.home);
-    if (!memory) return {};
+    const auto surveyed_ns = plan.facts.surveyed_ns(group.pid);
+    const bool is_old = std::ranges::any_of(group.threads, [&](const ThreadReport* thread) {
+        return surveyed_ns.value_or(0) < thread->locality.away.back().start_ns;
+    });
+    if (!memory || is_old)
+        return fmt::format(
+            "how much of what process {} has is its own was not looked at {}: record for longer",
+            raw(group.pid), memory ? "since they went away" : "yet");
     const std::uint64_t own_bytes = memory->own_pages * kPageBytes;
     const std::uint64_t pinned_bytes = plan.facts.pinned_bytes(group.pid);
     if (static_cast<double>(pinned_bytes) > kMostlyOwn * static_cast<double>(own_bytes))

@@ -142,6 +142,11 @@ std::optional<AdviceFacts::Memory> AdviceFacts::memory_on(Pid pid, Node node) co
     return memory;
 }
 
+std::optional<std::uint64_t> AdviceFacts::surveyed_ns(Pid pid) const {
+    const auto survey = report_.residency.find(pid);
+    return survey == report_.residency.end() ? std::nullopt : std::optional(survey->second.time_ns);
+}
+
 std::uint64_t AdviceFacts::pinned_bytes(Pid pid) const {
     const auto process = report_.processes.find(pid);
     return process == report_.processes.end() ? 0 : process->second.pinned_bytes;

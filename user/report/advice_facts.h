@@ -57,6 +57,9 @@ public:
     };
     std::optional<Memory> memory_on(Pid pid, Node node) const;
 
+    // When that survey was. None: it was not surveyed.
+    std::optional<std::uint64_t> surveyed_ns(Pid pid) const;
+
     // Of the whole process: it cannot be moved. Where it lies is not known.
     std::uint64_t pinned_bytes(Pid pid) const;
 

@@ -80,10 +80,10 @@ std::uint64_t BackgroundSampler::query_ns() const {
     return query_ns_;
 }
 
-// Questions have their share of time at the end too; what is left then was not asked.
+// Questions and surveys have their share of time at the end too; what is left then was not asked.
 void BackgroundSampler::finish_waiting(std::vector<Event>& events) {
     const auto end = std::chrono::steady_clock::now() + kMostLastAsking;
-    while (sampler_.is_waiting() && std::chrono::steady_clock::now() < end) {
+    while (sampler_.is_busy() && std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(milliseconds(2));
         sampler_.pass(events);
     }

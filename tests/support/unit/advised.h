@@ -8,12 +8,14 @@
 
 namespace numadrift::test {
 
-// Thread 7 has its memory on node 0 and is moved to node 1 after a second; it runs there for one more.
+// Thread 7 has its memory on node 0 and is moved to node 1 after a second; it runs there for one more. Its
+// process is surveyed after that.
 inline Story drifted() {
     Story story;
     story.at(0).seen(7, 0);
     story.at(1).touch(7, 100, 1000, 0);
     story.at(1000).move(7, 0, 2, 1000, ND_CAUSE_affinity);
+    story.at(1400).add(0, Residency{"anonymous", "default", 0, 1000, 1000, 1000});
     return story;
 }
 

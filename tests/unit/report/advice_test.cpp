@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <optional>
 
 using namespace numadrift;
 using test::drifted;
@@ -61,6 +62,7 @@ TEST_CASE("a deserted thread is told to get its memory back first") {
     story.at(0).seen(7, 0);
     story.at(1).touch(7, 100, 1000, 0);
     story.at(1000).pages_move(100, 1000, 0, 1);
+    story.at(1500).add(0, Residency{"anonymous", "default", 1, 1000, 1000, 1000});
     story.at(2000).runtime(7, 0, 2000).end();
     const auto report = story.report();
     CHECK(thread(report, 7).verdict == Verdict::deserted);
@@ -156,6 +158,7 @@ TEST_CASE("threads are not sent where there are too few CPUs for them") {
     }
     for (std::uint32_t tid = 7; tid < 11; ++tid) story.at(1000).move(tid, 0, 2, 900, ND_CAUSE_load_balance);
     for (std::uint32_t tid = 7; tid < 11; ++tid) story.at(2000).runtime(tid, 2, 1800);
+    story.at(2000).add(0, Residency{"anonymous", "default", 0, 4000, 4000, 4000});
     const auto report = story.end().report();
     REQUIRE(report.drifted == 4);
     CHECK_FALSE(has_command(report, "taskset"));
@@ -266,6 +269,22 @@ TEST_CASE("memory that is pinned is not told to be moved") {
     CHECK(is_said(some, "8.0 MiB of the process is pinned, and stays where it is"));
 }
 
+TEST_CASE("memory is not told to be moved before it is known whose it is") {
+    const auto surveyed = [](std::optional<double> at_ms) {
+        Story story;
+        story.at(0).seen(7, 0);
+        story.at(1).touch(7, 100, 1000, 0);
+        story.at(1000).move(7, 0, 2, 1000, ND_CAUSE_affinity);
+        if (at_ms) story.at(*at_ms).add(0, Residency{"anonymous", "default", 0, 1000, 1000, 1000});
+        return finish(story);
+    };
+    CHECK(has_command(surveyed(1500), "numadrift move"));
+    CHECK_FALSE(has_command(surveyed(500), "numadrift move"));
+    CHECK(is_said(surveyed(500), "was not looked at since they went away: record for longer"));
+    CHECK_FALSE(has_command(surveyed(std::nullopt), "numadrift move"));
+    CHECK(is_said(surveyed(std::nullopt), "was not looked at yet: record for longer"));
+}
+
 TEST_CASE("memory that others use too is not told to be moved") {
     for (const char* mapping : {"shared", "huge", "file"}) {
         Story story = drifted_with(mapping, 96 * 256);
@@ -329,7 +348,7 @@ TEST_CASE("of a process with threads at home only that memory is moved which the
             sample(8, 101 * kMib + i * 7 % 512); // overlaps the one before
             sample(9, first_of_other + i * 7 % 512);
         }
-        story.at(2000);
+        story.at(2000).add(0, Residency{"anonymous", "default", 0, 1500, 1500, 1500});
         for (const std::uint32_t tid : {7u, 8u, 9u}) story.runtime(tid, tid == 9 ? 0 : 2, 1900);
         return story.end().report();
     };

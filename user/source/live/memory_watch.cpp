@@ -32,6 +32,8 @@ void MemoryWatch::pass(std::vector<Event>& events) {
 void MemoryWatch::finish(std::vector<Event>& events) {
     while (ring_ && ring_->drain(kMostSamplesAPass)) {
     } // the clocks are off: it ends
+    // What a process has by now decides what can be advised.
+    for (const auto& [pid, next_ns] : next_survey_ns_) sampler_.survey(Pid{pid});
     sampler_.finish();
     sampler_.collect(events);
 }
