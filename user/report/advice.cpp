@@ -330,12 +330,11 @@ std::optional<Advice> let_kernel_balance(const Plan& plan) {
         return std::nullopt;
     const bool is_tiered = std::ranges::all_of(
         plan.groups, [&](const Group& group) { return report.topology.cpus_of(group.home).empty(); });
-    if (is_tiered)
-        return Advice{
-            "Or let the kernel bring pages that are used back to faster memory",
-            "sysctl kernel.numa_balancing=2",
-            "host-wide; the memory is on a node without CPUs, and mode 2 promotes from there (from 5.18)",
-            std::nullopt};
+    if (is_tiered && plan.facts.is_kernel_since(5, 18))
+        return Advice{"Or let the kernel bring pages that are used back to faster memory",
+                      "sysctl kernel.numa_balancing=2",
+                      "host-wide; the memory is on a node without CPUs, and mode 2 promotes from there",
+                      std::nullopt};
     return Advice{
         "Or let the kernel do both", "sysctl kernel.numa_balancing=1",
         "NUMA balancing is off: nothing brings threads and memory together again; it is a switch of the "

@@ -207,6 +207,18 @@ bool AdviceFacts::is_scanned(const ThreadReport& thread, Node node) const {
     return !share || *share >= kMost;
 }
 
+bool AdviceFacts::is_kernel_since(int major, int minor) const {
+    const std::string_view release = report_.trace.kernel; // "5.10.0-28-amd64"
+    const std::size_t dot = release.find('.');
+    if (dot == std::string_view::npos) return false;
+    const std::size_t end = release.find_first_not_of("0123456789", dot + 1);
+    int its_major = 0;
+    int its_minor = 0;
+    return parse_number(release.substr(0, dot), its_major) &&
+           parse_number(release.substr(dot + 1, end - dot - 1), its_minor) &&
+           std::pair(its_major, its_minor) >= std::pair(major, minor);
+}
+
 bool AdviceFacts::has_policy(Pid pid, std::string_view policy) const {
     const auto survey = report_.residency.find(pid);
     if (survey == report_.residency.end()) return false;

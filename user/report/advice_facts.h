@@ -84,6 +84,9 @@ public:
     // 5.10 and 6.12 not one hint fault under any policy). What is not known is taken to be looked at.
     bool is_scanned(const ThreadReport& thread, Node node) const;
 
+    // Of the recorded host: NUMA_BALANCING_MEMORY_TIERING, which is mode 2 of the switch, came with 5.18.
+    bool is_kernel_since(int major, int minor) const;
+
 private:
     // Of what the process has on the node, the share in mappings like that. None: it was not surveyed.
     std::optional<double> share_of(Pid pid, Node node,

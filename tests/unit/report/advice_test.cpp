@@ -100,6 +100,24 @@ TEST_CASE("NUMA balancing is advised only where it looks at the memory") {
     CHECK_FALSE(is_told("anonymous", "interleave 0-1"));
 }
 
+TEST_CASE(
+    "memory on a node without CPUs is brought nearer by the mode of NUMA balancing that the kernel has") {
+    const auto told = [](const char* kernel) {
+        Story story;
+        std::get<TraceBegin>(story.events[0].payload).kernel = kernel;
+        story.add(0, TopologyNode{2, std::uint64_t{1} << 30});
+        story.at(0).seen(7, 0);
+        story.at(1).touch(7, 100, 1000, 2).hint(7, 100, 1000, 2);
+        story.at(1500).add(0, Residency{"anonymous", "default", 2, 1000, 1000, 1000});
+        return story.at(2000).runtime(7, 0, 2000).end().report();
+    };
+    CHECK(has_command(told("6.12.9-cloud-amd64"), "sysctl kernel.numa_balancing=2"));
+    CHECK(has_command(told("5.18"), "sysctl kernel.numa_balancing=2"));
+    CHECK(has_command(told("5.10.0-28-amd64"), "sysctl kernel.numa_balancing=1"));
+    CHECK(has_command(told(""), "sysctl kernel.numa_balancing=1"));
+    CHECK(has_command(told("6"), "sysctl kernel.numa_balancing=1"));
+}
+
 TEST_CASE("a thread whose memory a policy has placed elsewhere is told of the policy") {
     const auto misplaced = [](const Limits& limits, const char* policy) {
         Story story;
