@@ -67,6 +67,7 @@ void pin_one(const Cpus& wanted, const Request& request, const Host& host, Fate&
     if (fate.error == ESRCH) fate.outcome = Outcome::of_no_thread;
     else if (fate.error == EINVAL) fate.outcome = Outcome::outside;
     else if (fate.error != 0) fate.outcome = Outcome::refused;
+    if (fate.error != 0) fate.now = fate.before;
 }
 
 Fate fate_of(Tid tid, bool is_named, const Cpus& wanted, const Request& request, const Host& host) {

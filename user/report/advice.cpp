@@ -131,8 +131,8 @@ std::string why_not_home(const Group& group, Plan& plan) {
                            raw(group.home), thread_words(group), raw(group.pid));
     if (capacity.suffices()) return {};
     return fmt::format("they keep {:.1f} CPUs busy, and of the {} they may use on node {} others keep {:.1f} "
-                       "busy: they would wait for a CPU instead of for memory",
-                       capacity.wanted, capacity.cpus, raw(group.home), capacity.taken);
+                       "busy: {:.1f} CPUs' worth of that would wait for a CPU instead of for memory",
+                       capacity.wanted, capacity.cpus, raw(group.home), capacity.taken, capacity.waiting());
 }
 
 Advice pin_home(const Group& group, Plan& plan) {

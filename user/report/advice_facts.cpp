@@ -97,9 +97,10 @@ AdviceFacts::Used AdviceFacts::cpus_used_on(Node node, std::span<const ThreadRep
     return lately.by_targets + lately.by_others > all.by_targets + all.by_others ? lately : all;
 }
 
-bool AdviceFacts::Capacity::suffices() const {
+double AdviceFacts::Capacity::waiting() const {
     constexpr double kSlack = 0.1; // of a CPU, that use may exceed what is there
-    return wanted + taken <= static_cast<double>(cpus) + kSlack;
+    const double too_much = wanted + taken - static_cast<double>(cpus);
+    return too_much <= kSlack ? 0 : too_much;
 }
 
 AdviceFacts::Capacity AdviceFacts::capacity_for(Pid pid, Node node, const Threads& threads,

@@ -37,7 +37,8 @@ public:
         double wanted = 0;
         double taken = 0;
         std::size_t cpus = 0;
-        bool suffices() const;
+        bool suffices() const { return waiting() == 0; }
+        double waiting() const; // CPUs' worth of work that would wait for a CPU there
     };
     Capacity capacity_for(Pid pid, Node node, const Threads& threads, const Threads& sent_too) const;
 

@@ -55,6 +55,11 @@ void BackgroundSampler::survey(Pid pid) {
     changed_.notify_all();
 }
 
+bool BackgroundSampler::is_surveying() const {
+    const std::lock_guard lock(mutex_);
+    return surveying_ || !surveys_.empty();
+}
+
 void BackgroundSampler::forget(Pid pid) {
     const std::lock_guard lock(mutex_);
     forgotten_.push_back(pid);
@@ -80,10 +85,10 @@ std::uint64_t BackgroundSampler::query_ns() const {
     return query_ns_;
 }
 
-// Questions and surveys have their share of time at the end too; what is left then was not asked.
+// Questions have their share of time at the end too; what is left then was not asked.
 void BackgroundSampler::finish_waiting(std::vector<Event>& events) {
     const auto end = std::chrono::steady_clock::now() + kMostLastAsking;
-    while (sampler_.is_busy() && std::chrono::steady_clock::now() < end) {
+    while (sampler_.is_waiting() && std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(milliseconds(2));
         sampler_.pass(events);
     }
@@ -110,6 +115,7 @@ void BackgroundSampler::work() {
             inbox_.clear();
         }
         answers.swap(answers_);
+        surveying_ = surveying_ || !surveys_.empty();
         const auto surveys = std::exchange(surveys_, {});
         const auto forgotten = std::exchange(forgotten_, {});
         const auto overflow = std::exchange(overflow_, {});
@@ -136,6 +142,7 @@ void BackgroundSampler::work() {
                        std::make_move_iterator(events.end()));
         events.clear();
         query_ns_ = sampler_.query_ns();
+        surveying_ = sampler_.is_surveying();
         if (is_last) {
             idle_ = true;
             changed_.notify_all();

@@ -19,6 +19,7 @@ public:
     void take(const RawSample& sample);
     void take(const Answer& answer);
     void survey(Pid pid);
+    bool is_surveying() const;
     void forget(Pid pid);
 
     // Appends the events since the last call. The counts of samples come twice a second.
@@ -44,6 +45,7 @@ private:
     std::vector<Pid> forgotten_;
     std::vector<Event> outbox_;
     std::uint64_t query_ns_ = 0;
+    bool surveying_ = false;
     bool finishing_ = false;
     bool idle_ = true;
     bool stopping_ = false;

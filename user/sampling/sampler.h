@@ -61,7 +61,8 @@ public:
     void pass(std::vector<Event>& events);
 
     bool is_waiting() const { return !waiting_.empty(); }
-    bool is_busy() const { return is_waiting() || survey_ || !surveys_wanted_.empty(); }
+    bool is_surveying() const { return survey_ || !surveys_wanted_.empty(); }
+    bool is_busy() const { return is_waiting() || is_surveying(); }
     void give_up_waiting(); // counts what is waiting as not asked for
 
     // The counts since the last time, as events; to be called now and then, and at the end.

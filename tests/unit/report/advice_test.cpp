@@ -182,6 +182,7 @@ TEST_CASE("threads are not sent where there are too few CPUs for them") {
     CHECK_FALSE(has_command(report, "taskset"));
     CHECK_FALSE(has_command(report, "numadrift pin"));
     CHECK(is_said(report, "they keep 3.6 CPUs busy"));
+    CHECK(is_said(report, "1.6 CPUs' worth of that would wait"));
     CHECK(has_command(report, "numadrift move -p 100 --from 0 --to 1"));
 }
 

@@ -39,6 +39,8 @@ constexpr u32 kWakesARing = 8;
 constexpr std::size_t kMostEventsAPass = 100'000;
 // Threads of a process may be released after its leader. Until then it stays a target.
 constexpr std::uint64_t kLeaveNs = 2'000'000'000;
+constexpr std::uint64_t kLongestLastSurveyNs = 250'000'000;
+constexpr std::uint64_t kLastPassesNs = 2'000'000; // until then
 // More events than this are not held back for the sake of their order.
 constexpr std::size_t kMostHeld = 500'000;
 // A program takes its time before it submits, and hint faults are dated back to their beginning:
@@ -99,6 +101,7 @@ private:
     void look_at_task(const nd_task_row& row, bool first);
     void count_losses(std::uint64_t now_ns);
     void tell_cost(std::uint64_t now_ns);
+    bool has_last_surveys();
     void finish();
     void take_off_targets();
     void wait_for_next_pass();
@@ -132,6 +135,7 @@ private:
     bool are_gone_ = false; // those that options_.find would find
     bool stopping_ = false;
     bool finished_ = false;
+    std::uint64_t finish_by_ns_ = 0; // surveyed or not; 0: it was not to stop yet
     bool more_ = false;
 };
 
@@ -284,10 +288,20 @@ void Live::take_off_targets() {
 }
 
 void Live::wait_for_next_pass() {
-    const std::uint64_t due_ns = std::min(pass_begin_ns_ + pass_ns_, budget_.due_ns());
+    const std::uint64_t pass_ns = stopping_ ? kLastPassesNs : pass_ns_;
+    const std::uint64_t due_ns = std::min(pass_begin_ns_ + pass_ns, budget_.due_ns());
     const std::uint64_t now_ns = monotonic_ns();
-    if (more_ || stopping_ || now_ns >= due_ns) return;
+    if (more_ || now_ns >= due_ns) return;
     rings_->wait(due_ns - now_ns); // a signal ends it early: the caller wants to know
+}
+
+// Of all processes: what each has by now decides what can be advised. Passes go on meanwhile.
+bool Live::has_last_surveys() {
+    if (finish_by_ns_ == 0) {
+        memory_.survey_all();
+        finish_by_ns_ = pass_begin_ns_ + kLongestLastSurveyNs;
+    }
+    return !memory_.is_surveying() || pass_begin_ns_ >= finish_by_ns_;
 }
 
 void Live::finish() {
@@ -354,7 +368,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     if (finished_) return Outcome::end;
     wait_for_next_pass();
     const std::uint64_t previous_pass_ns = std::exchange(pass_begin_ns_, monotonic_ns());
-    if (stopping_) {
+    if (stopping_ && has_last_surveys()) {
         finish();
         order_.release(UINT64_MAX, events);
         break_nodes(events);

@@ -29,11 +29,13 @@ void MemoryWatch::pass(std::vector<Event>& events) {
     sampler_.collect(events);
 }
 
+void MemoryWatch::survey_all() {
+    for (const auto& [pid, next_ns] : next_survey_ns_) sampler_.survey(Pid{pid});
+}
+
 void MemoryWatch::finish(std::vector<Event>& events) {
     while (ring_ && ring_->drain(kMostSamplesAPass)) {
     } // the clocks are off: it ends
-    // What a process has by now decides what can be advised.
-    for (const auto& [pid, next_ns] : next_survey_ns_) sampler_.survey(Pid{pid});
     sampler_.finish();
     sampler_.collect(events);
 }

@@ -23,6 +23,10 @@ public:
     // Every few milliseconds.
     void pass(std::vector<Event>& events);
 
+    // Of all processes, out of turn.
+    void survey_all();
+    bool is_surveying() const { return sampler_.is_surveying(); }
+
     // The last pass: waits for what is under way, though not for long.
     void finish(std::vector<Event>& events);
 
