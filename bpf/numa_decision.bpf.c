@@ -26,6 +26,14 @@ static __always_inline void announce(struct task_struct *p, s32 to_cpu)
 		state->numa_cpu = to_cpu + 1;
 }
 
+static __always_inline void withdraw(struct task_struct *p)
+{
+	struct thread_state *state = state_of(p, false);
+
+	if (state)
+		state->numa_cpu = 0;
+}
+
 /* sched_move_numa(p, src_cpu, dst_cpu), before the move: migrate_task_to(). */
 SEC("tp_btf/sched_move_numa")
 int BPF_PROG(on_move_numa, struct task_struct *p, int src_cpu, int dst_cpu)
@@ -54,18 +62,16 @@ int BPF_PROG(on_swap_numa, struct task_struct *p, int src_cpu, struct task_struc
 	return 0;
 }
 
-/* sched_stick_numa(p, src_cpu, q, dst_cpu): no better place, or the swap failed. dst_cpu is -1 and
- * q NULL where nothing was found. */
+/* sched_stick_numa(p, src_cpu, q, dst_cpu): no better place, or an announced move or swap failed, which
+ * leaves q where it is, too. dst_cpu is -1 and q NULL where nothing was found. */
 SEC("tp_btf/sched_stick_numa")
 int BPF_PROG(on_stick_numa, struct task_struct *p, int src_cpu, struct task_struct *q, int dst_cpu)
 {
-	struct thread_state *state;
-
+	if (q && is_target(q->tgid))
+		withdraw(q);
 	if (!is_target(p->tgid))
 		return 0;
-	state = state_of(p, false);
-	if (state)
-		state->numa_cpu = 0; /* an announced swap that failed */
+	withdraw(p);
 	emit_decision(p->tgid, p->pid, ND_DECISION_stick, src_cpu, dst_cpu, q ? q->pid : 0, 0);
 	return 0;
 }

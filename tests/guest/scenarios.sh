@@ -18,7 +18,7 @@ if [ "$balancing" = 1 ]; then # seconds instead of minutes until the scanner spe
 	done
 fi
 echo mono >$tracing/trace_clock
-for event in sched_move_numa sched_swap_numa sched_migrate_task; do echo 1 >$tracing/events/sched/$event/enable; done
+for event in sched_move_numa sched_swap_numa sched_stick_numa sched_migrate_task; do echo 1 >$tracing/events/sched/$event/enable; done
 
 case $load in
 hogs) for _ in 1 2 3 4; do while :; do :; done & done ;;

@@ -149,8 +149,14 @@ private:
         }
     }
 
-    void check_numa_cause(std::uint64_t begin_ns, int to, const std::string& cause) {
-        if (history_.numa_moved(begin_ns, to) != (cause == "numa_balance"))
+    // Another than NUMA balancing is believed where the log has no move at all.
+    bool is_mover(std::uint64_t begin_ns, int to, const std::string& cause) const {
+        if (cause == "numa_balance") return history_.moved_by(Mover::numa_balancing, begin_ns, to);
+        return history_.moved_by(Mover::another, begin_ns, to) || !history_.kernel_moved(begin_ns, to);
+    }
+
+    void check_mover(std::uint64_t begin_ns, int to, const std::string& cause) {
+        if (!is_mover(begin_ns, to, cause))
             complain("NUMA balancing " + std::string(cause == "numa_balance" ? "did not move" : "moved") +
                      " it, the cause is " + cause);
     }
@@ -188,22 +194,21 @@ private:
             if (!history_.kernel_moved(begin_ns, away.at("to")))
                 complain("away interval begins at " + std::to_string(begin_ns) +
                          ", where it did not leave home");
-            else check_numa_cause(begin_ns, away.at("to"), cause);
+            else check_mover(begin_ns, away.at("to"), cause);
             return;
         }
         // A bracket may be long (the worker was in the kernel) and hold several moves: the one that
         // was ordered is the one carried out while the order was.
         const bool ordered = history_.ordered_at(begin_ns, opening->to);
-        const bool by_numa = history_.numa_moved(begin_ns, opening->to);
         if (ordered || truth_.scenario.kind == "numa") {
             ++score_.causes;
-            score_.causes_right += ordered ? cause == "affinity" : by_numa == (cause == "numa_balance");
+            score_.causes_right += ordered ? cause == "affinity" : is_mover(begin_ns, opening->to, cause);
         }
         if (ordered && cause != "affinity") complain("was moved by its affinity, the cause is " + cause);
         if (ordered && !away.at("by").is_null() && away.at("by").at("tid") != truth_.mover_tid)
             complain("was moved by thread " + std::to_string(truth_.mover_tid) + ", not " +
                      away.at("by").dump());
-        if (!ordered) check_numa_cause(begin_ns, opening->to, cause);
+        if (!ordered) check_mover(begin_ns, opening->to, cause);
 
         // The end: the next move to another node, as long as its memory stays; else it followed.
         for (const Bracket& bracket : brackets_) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <sstream>
 
 namespace drifter {
@@ -10,8 +11,6 @@ namespace {
 // The log and numadrift hang on the same tracepoint, one after the other; in between the emulator may
 // have run other CPUs for a while.
 constexpr std::uint64_t kBetweenHooks = 60 * kMs;
-// From the announcement of a move by NUMA balancing until the stoppers of both CPUs have come to it.
-constexpr std::uint64_t kAnnounced = 500 * kMs;
 constexpr std::uint64_t kTurn = 2000 * kMs; // of its use, which samples of 1.5 s around show
 constexpr double kLeastLimit = 0.62; // of home: samples cannot tell shares within these from each other
 constexpr double kMostLimit = 0.72;
@@ -21,6 +20,7 @@ constexpr std::uint64_t kLateNs = 200 * kMs;
 
 std::vector<LogEvent> parse_log(const std::string& log, int cpus_per_node) {
     std::vector<LogEvent> events;
+    std::map<int, int> announced; // CPU by thread
     std::istringstream lines(log);
     for (std::string line; std::getline(lines, line);) {
         const auto number = [&line](const std::string& name) {
@@ -29,16 +29,23 @@ std::vector<LogEvent> parse_log(const std::string& log, int cpus_per_node) {
         };
         const auto colon = line.find(": sched_");
         if (colon == std::string::npos) continue;
-        const auto space = line.rfind(' ', colon - 1);
-        const auto time_ns = static_cast<std::uint64_t>(std::strtod(line.c_str() + space, nullptr) * 1e9);
-        const auto add = [&](const char* tid, const char* cpu, bool numa) {
-            events.push_back({time_ns, number(tid), number(cpu) / cpus_per_node, numa});
-        };
-        if (line.find("sched_migrate_task:") != std::string::npos) add("pid", "dest_cpu", false);
-        else if (line.find("sched_move_numa:") != std::string::npos) add("pid", "dst_cpu", true);
-        else if (line.find("sched_swap_numa:") != std::string::npos) {
-            add("src_pid", "dst_cpu", true);
-            add("dst_pid", "src_cpu", true);
+        const auto is = [&line](const char* event) { return line.find(event) != std::string::npos; };
+        if (is("sched_move_numa:")) announced[number("pid")] = number("dst_cpu");
+        else if (is("sched_swap_numa:")) {
+            announced[number("src_pid")] = number("dst_cpu");
+            announced[number("dst_pid")] = number("src_cpu");
+        } else if (is("sched_stick_numa:")) { // what was announced failed
+            announced.erase(number("src_pid"));
+            announced.erase(number("dst_pid"));
+        } else if (is("sched_migrate_task:")) {
+            const int tid = number("pid");
+            const int cpu = number("dest_cpu");
+            const auto space = line.rfind(' ', colon - 1);
+            const auto time_ns = static_cast<std::uint64_t>(std::strtod(line.c_str() + space, nullptr) * 1e9);
+            const auto found = announced.find(tid);
+            events.push_back(
+                {time_ns, tid, cpu / cpus_per_node, found != announced.end() && found->second == cpu});
+            announced.erase(tid);
         }
     }
     return events;
@@ -204,19 +211,14 @@ bool History::memory_returned() const {
 
 bool History::was_elsewhere(const CpuSample& last, const CpuSample& next) const {
     return std::ranges::any_of(log_, [&](const LogEvent& event) {
-        return !event.numa && event.tid == worker_.tid && event.to_node != node_of(next.cpu) &&
+        return event.tid == worker_.tid && event.to_node != node_of(next.cpu) &&
                event.time_ns >= last.time_ns && event.time_ns <= next.time_ns;
     });
 }
 
-bool History::numa_moved(std::uint64_t time_ns, int to) const {
-    std::uint64_t before_ns = 0;
-    for (const LogEvent& event : log_)
-        if (!event.numa && event.tid == worker_.tid && event.time_ns + kBetweenHooks < time_ns)
-            before_ns = std::max(before_ns, event.time_ns);
+bool History::moved_by(Mover mover, std::uint64_t time_ns, int to) const {
     return std::ranges::any_of(log_, [&](const LogEvent& event) {
-        return event.numa && event.tid == worker_.tid && event.to_node == to && event.time_ns >= before_ns &&
-               event.time_ns <= time_ns + kMs && event.time_ns + kAnnounced >= time_ns;
+        return is_move_at(event, time_ns, to) && event.by_numa == (mover == Mover::numa_balancing);
     });
 }
 
@@ -241,16 +243,18 @@ bool History::memory_changed(std::uint64_t time_ns) const {
     return false;
 }
 
+bool History::is_move_at(const LogEvent& event, std::uint64_t time_ns, int to) const {
+    return event.tid == worker_.tid && (to < 0 || event.to_node == to) &&
+           event.time_ns <= time_ns + kBoundary && event.time_ns + kBetweenHooks >= time_ns;
+}
+
 bool History::kernel_moved(std::uint64_t time_ns, int to) const {
-    return std::ranges::any_of(log_, [&](const LogEvent& event) {
-        return !event.numa && event.tid == worker_.tid && (to < 0 || event.to_node == to) &&
-               event.time_ns <= time_ns + kBoundary && event.time_ns + kBetweenHooks >= time_ns;
-    });
+    return std::ranges::any_of(log_, [&](const LogEvent& event) { return is_move_at(event, time_ns, to); });
 }
 
 bool History::stayed_unseen() const {
     return std::ranges::any_of(log_, [&](const LogEvent& event) {
-        if (event.numa || event.tid != worker_.tid || event.time_ns < worker_.cpu.front().time_ns ||
+        if (event.tid != worker_.tid || event.time_ns < worker_.cpu.front().time_ns ||
             event.time_ns > worker_.cpu.back().time_ns)
             return false;
         return std::ranges::none_of(worker_.cpu, [&](const CpuSample& sample) {

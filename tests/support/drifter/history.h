@@ -20,15 +20,17 @@ struct Bracket { // the thread left `from` and came to `to` between these times
     int to = 0;
 };
 
-struct LogEvent { // of tracefs
+struct LogEvent { // of tracefs: a thread's move to another CPU
     std::uint64_t time_ns = 0;
     int tid = 0;
     int to_node = 0;
-    bool numa = false; // NUMA balancing announced it; else it was carried out, by whomever
+    bool by_numa = false; // NUMA balancing had announced it, to this very CPU; else it was somebody else's
 };
 
 // "… 12.345678: sched_move_numa: pid=1 … dst_cpu=3 dst_nid=1", trace_clock mono.
 std::vector<LogEvent> parse_log(const std::string& log, int cpus_per_node);
+
+enum class Mover { numa_balancing, another };
 
 // Of a worker that looked at itself twice at least.
 class History {
@@ -60,8 +62,9 @@ public:
     // A change of affinity or cpuset was under way at this time that takes it there.
     bool ordered_at(std::uint64_t time_ns, int to) const;
 
-    // NUMA balancing announced it since the move before, and nothing else was announced for later.
-    bool numa_moved(std::uint64_t time_ns, int to) const;
+    // The kernel moved it there at about this time, and NUMA balancing or something else was the cause: both,
+    // where two moves are that near to each other.
+    bool moved_by(Mover mover, std::uint64_t time_ns, int to) const;
 
     // The kernel moved it there (-1: anywhere) at this time, whether or not it came to look at its CPU there.
     bool kernel_moved(std::uint64_t time_ns, int to) const;
@@ -87,6 +90,7 @@ private:
     std::string verdict(const std::vector<Piece>& pieces, double home_limit, double scale,
                         Meanwhile meanwhile) const;
     bool memory_returned() const;
+    bool is_move_at(const LogEvent& event, std::uint64_t time_ns, int to) const;
 
     const WorkerTruth& worker_;
     const std::vector<LogEvent>& log_;

@@ -82,7 +82,7 @@ void check_requests(const Truth& truth, const nlohmann::json& report, std::vecto
                     Score& score);
 
 // Holds a report (numadrift.report/1) against the truth. `kernel_log`: lines of tracefs with
-// sched_migrate_task, sched_move_numa and sched_swap_numa: what the kernel says without us. It
+// sched_migrate_task and sched_{move,swap,stick}_numa: what the kernel says without us. It
 // knows of stays that a worker spent in the kernel and never saw. Answers what is wrong, a line each; empty
 // if nothing. beside_others: other processes take hint faults, too.
 std::vector<std::string> check_report(const Truth& truth, const nlohmann::json& report,
