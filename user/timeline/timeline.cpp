@@ -245,9 +245,12 @@ void Timeline::on(const Event& event, const TaskGone& fields) {
     const auto found = current_.find(event.tid);
     if (!found || !live_[*found].exiting) return;
     const std::uint32_t index = *found;
-    // It runs on a while in do_exit(), and may be moved meanwhile.
-    tracks_[index].end_ns = std::max(tracks_[index].end_ns, live_[index].look_ns);
-    if (live_[index].cpu) look(index, tracks_[index].end_ns, *live_[index].cpu, fields.runtime_ns);
+    // It runs on a while in do_exit(), and may be moved meanwhile: for as long at least as it still ran.
+    const Live& live = live_[index];
+    const std::uint64_t ran_ns = fields.runtime_ns - std::min(fields.runtime_ns, live.runtime_ns);
+    const std::uint64_t last_ns = std::max(tracks_[index].end_ns, live.look_ns);
+    tracks_[index].end_ns = std::max(last_ns, std::min(last_ns + ran_ns, since_begin(event.time_ns)));
+    if (live.cpu) look(index, tracks_[index].end_ns, *live.cpu, fields.runtime_ns);
     current_.erase(event.tid);
     ended_.set(event.tid, index);
     if (event.tid == event.pid) forget_pages(Pid{event.pid});
