@@ -62,8 +62,8 @@ int BPF_PROG(on_swap_numa, struct task_struct *p, int src_cpu, struct task_struc
 	return 0;
 }
 
-/* sched_stick_numa(p, src_cpu, q, dst_cpu): no better place, or an announced move or swap failed, which
- * leaves q where it is, too. dst_cpu is -1 and q NULL where nothing was found. */
+/* sched_stick_numa(p, src_cpu, q, dst_cpu): no better place, or an announced move or swap failed,
+ * which leaves q where it is, too. dst_cpu is -1 and q NULL where nothing was found. */
 SEC("tp_btf/sched_stick_numa")
 int BPF_PROG(on_stick_numa, struct task_struct *p, int src_cpu, struct task_struct *q, int dst_cpu)
 {
