@@ -1,5 +1,6 @@
 #!/bin/sh
-# In the guest: the memory of a running process is moved; that of two processes that share it is not.
+# In the guest: the memory of a running process is moved, or of one of its threads; that of two processes that share
+# it is not.
 accessor chase 100 6000 24 0 0 2 >/tmp/regions &
 worker=$!
 while ! grep -q ^A /tmp/regions 2>/dev/null; do sleep 0.05; done
@@ -16,6 +17,18 @@ for n in 1 2; do
 done
 numadrift move -p $! --to 1 --range 0-ffffffffffff --shared --json >/out/shared.json
 numadrift move -p $! --to 0 --range 0-ffffffffffff --shared --json >>/out/shared.json
+# What one of two threads uses; both run on node 1, and their memory is on node 0.
+drifter run /usr/bin/two_workers.json /out/truth.json --stays --nodes 2 --cpus 4 >/tmp/drifter &
+pair=$!
+while ! grep -q ready /tmp/drifter; do sleep 0.05; done
+kill -USR1 $pair
+while ! grep -q over /tmp/drifter; do sleep 0.05; done
+tid=$(grep -l worker-0 /proc/$pair/task/*/comm | cut -d / -f 5)
+numadrift move -p $pair --thread "$tid" --from 0 --to 1 --json >/out/thread.json
+echo $? >/out/thread.status
+sleep 0.5
+kill $pair
+wait $pair || exit 1
 # A full node.
 dd if=/dev/zero of=/dev/shm/fill bs=1M count=440 2>/dev/null & # from a CPU of node 0
 taskset -pc 0 $! >/dev/null 2>&1

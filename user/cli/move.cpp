@@ -1,5 +1,7 @@
 #include "cli/cli.h"
+#include "cli/thread_list.h"
 #include "move/mover.h"
+#include "move/used_ranges.h"
 #include "probe/limits.h"
 #include "probe/process.h"
 #include "probe/topology.h"
@@ -23,6 +25,7 @@ struct MoveOptions {
     std::uint32_t pid = 0;
     std::int32_t to = -1;
     std::optional<int> from;
+    std::vector<Tid> threads; // only what these use
     bool dry_run = false;
     bool json = false;
 };
@@ -37,7 +40,10 @@ Status add_range(const std::string& text, std::vector<sampling::AddressRange>& r
     return Done{};
 }
 
-Status check(const move::Request& request) {
+Status check(const MoveOptions& options) {
+    const move::Request& request = options.request;
+    if (!options.threads.empty() && !request.ranges.empty())
+        return Error{"--thread and --range exclude each other", "leave one of them out", true};
     for (const std::string& kind : request.mappings)
         if (!sampling::is_own_memory(kind) && !request.shared)
             return Error{fmt::format("--mapping {}: other processes may use such memory too", kind),
@@ -86,7 +92,13 @@ Result<int> run(MoveOptions& options) {
     options.request.pid = Pid{options.pid};
     options.request.to = Node{options.to};
     if (options.from) options.request.from = Node{*options.from};
-    if (auto status = check(options.request); !status) return status.error();
+    if (auto status = check(options); !status) return status.error();
+    if (!options.threads.empty()) {
+        say(fmt::format("Recording process {} for some seconds, for what the threads use …", options.pid));
+        auto used = move::used_ranges(options.request.pid, options.threads);
+        if (!used) return used.error();
+        options.request.ranges = *std::move(used);
+    }
     const auto maps = read_file(fmt::format("/proc/{}/maps", options.pid));
     if (!maps) return maps.error();
     move::Mover mover(options.request, move::this_host());
@@ -125,9 +137,11 @@ Run add_move(CLI::App& app) {
         "  numadrift move -p 4711 --from 0 --to 1 --dry-run\n"
         "  numadrift move -p 4711 --from 0 --to 1\n"
         "  numadrift move -p 4711 --mapping heap --from 0 --to 1\n"
+        "  numadrift move -p 4711 --thread 4712-4715 --from 0 --to 1\n"
         "Heap, stacks and anonymous memory; never pages that other processes use too (migratepages(8)\n"
         "as root moves those as well). In small batches, with pauses as long as three of them; nothing\n"
-        "is moved where the node has too little memory free. Exit status 1: not all of it was moved.");
+        "is moved where the node has too little memory free. With --thread the process is recorded for two\n"
+        "to six seconds; what other threads use too is not moved. Exit status 1: not all of it was moved.");
     auto options = std::make_shared<MoveOptions>();
     verb.option("-p,--pid", options->pid, "The process").required().is_positive();
     verb.option("--to", options->to, "The node it is to be on").required();
@@ -136,6 +150,10 @@ Run add_move(CLI::App& app) {
             "--range",
             [options](const std::string& text) { return add_range(text, options->request.ranges); },
             "Only these addresses: BEGIN-END, as in /proc/PID/maps; may be repeated")
+        .may_repeat();
+    verb.text(
+            "--thread", [options](const std::string& text) { return add_threads(text, options->threads); },
+            "Only what these threads use and no other: 4711-4718,4720")
         .may_repeat();
     verb.text(
             "--mapping",

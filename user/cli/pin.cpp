@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/thread_list.h"
 #include "pin/pinner.h"
 #include "probe/process.h"
 #include "util/lists.h"
@@ -27,15 +28,6 @@ template <class Id> std::string list_of(const std::vector<Id>& ids) {
     numbers.reserve(ids.size());
     for (const Id id : ids) numbers.push_back(raw(id));
     return list_text(numbers);
-}
-
-// "7-10,12", as the report prints them.
-Status add_threads(const std::string& text, std::vector<Tid>& threads) {
-    const auto numbers = parse_list(text);
-    if (numbers.empty())
-        return Error{fmt::format("{} is no list of threads", text), "as in 4711-4718,4720", true};
-    for (const std::uint32_t number : numbers) threads.push_back(Tid{number});
-    return Done{};
 }
 
 const char* outcome_name(Outcome outcome) {
