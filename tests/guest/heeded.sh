@@ -8,7 +8,9 @@
 #   full  a node has no memory free
 #   busy  other processes keep the CPUs of a node busy
 #   far   all its memory is on the last node, which has no CPUs
-# usage: heeded.sh NODES CPUS SEED[:SITUATION]...
+#   offline the CPUs of a node go offline
+# SEED:KIND is a scenario of that kind instead of the one that the seed chooses.
+# usage: heeded.sh NODES CPUS SEED[:SITUATION|:KIND]...
 . /usr/bin/recording.sh
 nodes=$1 cpus=$2
 shift 2
@@ -59,6 +61,12 @@ bring_about() { # SITUATION, on or from a node that the seed chooses
 			hogs="$hogs $!"
 		done
 		;;
+	offline) # not of the node with CPU 0, which may not go
+		node=$((seed / 2 % (nodes - 1) + 1))
+		for cpu in $(seq $((node * per_node)) $((node * per_node + per_node - 1))); do
+			echo 0 >/sys/devices/system/cpu/cpu"$cpu"/online
+		done
+		;;
 	far) drifter migrate "$worker" "$nodes" --nodes $((nodes + 1)) ;;
 	esac
 }
@@ -66,15 +74,18 @@ clear_away() {
 	# shellcheck disable=SC2086 # words
 	[ -z "$hogs" ] || kill $hogs
 	hogs=
+	for cpu in /sys/devices/system/cpu/cpu*/online; do [ "$(cat "$cpu")" = 1 ] || echo 1 >"$cpu"; done
 	if [ -d /tmp/full ]; then umount /tmp/full && rmdir /tmp/full; fi
 	for group in /sys/fs/cgroup/drifter/*/ /sys/fs/cgroup/drifter /sys/fs/cgroup/pod; do rmdir "$group" 2>/dev/null; done
 }
 for item in "$@"; do
-	seed=${item%:*} situation=${item#"$seed"}
+	seed=${item%:*} situation=${item#"$seed"} kind=
+	case ${situation#:} in pod | full | busy | far | offline) ;; *) kind=${situation#:} situation= ;; esac
 	name=/out/$(echo "$item" | tr : -)
 	from_the_end=$((seed % 2 == 0)) # only what it is like then is recorded
 	[ -z "$situation" ] || from_the_end=1
-	drifter make "$seed" --nodes "$nodes" --cpus "$cpus" --old-memory >/tmp/scenario
+	# shellcheck disable=SC2086 # a word, or none
+	drifter make "$seed" $kind --nodes "$nodes" --cpus "$cpus" --old-memory >/tmp/scenario
 	rm -f /tmp/said # what the one before has said is not what this one says
 	drifter run /tmp/scenario /dev/null --stays --nodes "$nodes" --cpus "$cpus" >/tmp/said &
 	worker=$!

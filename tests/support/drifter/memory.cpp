@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <linux/io_uring.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdexcept>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +30,16 @@ void check(bool is_good, const std::string& what) {
 
 void bind_memory(char* memory, std::size_t bytes, int mode, unsigned long nodes, unsigned flags) {
     check(::syscall(SYS_mbind, memory, bytes, mode, &nodes, 64, flags) == 0, "mbind");
+}
+
+// As buffers of devices are: the kernel cannot move them. Until the process ends, for the ring is kept open.
+void register_buffer(char* memory, std::size_t bytes) {
+    io_uring_params params{};
+    const auto ring = ::syscall(SYS_io_uring_setup, 1, &params);
+    check(ring >= 0, "io_uring_setup");
+    const iovec buffer{memory, bytes};
+    check(::syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1) == 0,
+          "IORING_REGISTER_BUFFERS");
 }
 
 } // namespace
@@ -80,6 +92,7 @@ void place_memory(const Worker& worker, char* memory, const Machine& machine) {
         touch(memory, at, end);
         at = end;
     }
+    if (worker.memory == "pinned") register_buffer(memory, at);
 }
 
 MemorySample sample_memory(const char* memory, std::size_t bytes, int nodes) {

@@ -304,6 +304,43 @@ void add_displaced(Scenario& scenario, const Machine& machine, Dice& dice) {
     }
 }
 
+// Buffers that devices have pinned, of threads that run elsewhere.
+void add_pinned(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const auto order = shuffled_cpus(machine.cpus, dice);
+    for (int i = 0; i < 2; ++i) {
+        Worker worker = make_worker(i, order[static_cast<std::size_t>(i)], dice);
+        worker.memory = "pinned";
+        worker.placed_by = "pool";
+        if (i == 0) worker.parts = {{cpu_on_another_node(worker.cpu, machine, dice), worker.memory_kib}};
+        scenario.workers.push_back(worker);
+    }
+}
+
+// The main thread has touched all memory on one node, and there is a busy worker on each CPU.
+void add_initialised(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const int by_cpu = dice.between(0, machine.cpus - 1);
+    for (int cpu = 0; cpu < machine.cpus; ++cpu) {
+        Worker worker = make_worker(cpu, cpu, dice);
+        worker.placed_by = "pool";
+        worker.parts = {{by_cpu, worker.memory_kib}};
+        scenario.workers.push_back(worker);
+    }
+}
+
+// Many threads of a runtime, none of them busy, and an agent that puts them all on another node.
+void add_agent(Scenario& scenario, const Machine& machine, Dice& dice) {
+    const int per_node = machine.cpus / machine.nodes;
+    const int node = dice.between(0, machine.nodes - 1);
+    const int there = cpu_on_another_node(node * per_node, machine, dice) / per_node;
+    for (int i = 0; i < 17; ++i) {
+        Worker worker = make_worker(i, node * per_node + i % per_node, dice);
+        worker.memory_kib = 1024;
+        worker.sleep_us = 50000;
+        worker.moves = {{1000 + i, there * per_node + i % per_node}};
+        scenario.workers.push_back(worker);
+    }
+}
+
 // The story of scripts/demo: four workers, one is moved away for good, one comes back.
 void add_demo(Scenario& scenario, const Machine& machine) {
     const int per_node = machine.cpus / machine.nodes;
@@ -318,10 +355,10 @@ void add_demo(Scenario& scenario, const Machine& machine) {
     scenario.workers[2].moves = {{1000, per_node}, {2500, scenario.workers[2].cpu}};
 }
 
-using OldKind = std::pair<std::string, std::function<void(Scenario&, const Machine&, Dice&)>>;
+using Kind = std::pair<std::string, std::function<void(Scenario&, const Machine&, Dice&)>>;
 
 // Those of old memory, in the order in which seeds take them.
-std::vector<OldKind> old_kinds() {
+std::vector<Kind> old_kinds() {
     using namespace std::placeholders;
     const auto access = [](const char* how) { return std::bind(add_access, how, _1, _2, _3); };
     return {{"churn", add_churn},
@@ -344,6 +381,15 @@ std::vector<OldKind> old_kinds() {
             {"forks", std::bind(add_requests, true, _1, _2, _3)}};
 }
 
+// Those that are asked for by name only.
+std::vector<Kind> named_kinds() {
+    return {{"load", add_crowd},
+            {"memoryless", add_memoryless},
+            {"pinned", add_pinned},
+            {"initialised", add_initialised},
+            {"agent", add_agent}};
+}
+
 } // namespace
 
 Scenario make_scenario(std::uint64_t seed, const std::string& kind, const Machine& machine, bool old_memory) {
@@ -358,16 +404,16 @@ Scenario make_scenario(std::uint64_t seed, const std::string& kind, const Machin
         // Every third is of the plain kinds; the others take turns.
         if (old_memory && seed % 3 != 0) scenario.kind = kOld[(seed - seed / 3) % kOld.size()].first;
     }
+    auto kinds = named_kinds();
+    kinds.insert(kinds.end(), kOld.begin(), kOld.end());
     scenario.run_ms = old_memory ? 5600 : 2600;
     if (scenario.kind == "demo") {
         scenario.run_ms = 4000;
         add_demo(scenario, machine);
-    } else if (scenario.kind == "load") add_crowd(scenario, machine, dice);
-    else if (scenario.kind == "numa") {
+    } else if (scenario.kind == "numa") {
         scenario.run_ms = 6000;
         add_displaced(scenario, machine, dice);
-    } else if (scenario.kind == "memoryless") add_memoryless(scenario, machine, dice);
-    else if (const auto maker = std::ranges::find(kOld, scenario.kind, &OldKind::first); maker != kOld.end())
+    } else if (const auto maker = std::ranges::find(kinds, scenario.kind, &Kind::first); maker != kinds.end())
         maker->second(scenario, machine, dice);
     else add_moved_workers(scenario, scenario.kind, machine, dice);
     for (Worker& worker : scenario.workers) {

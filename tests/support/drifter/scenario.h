@@ -39,7 +39,7 @@ struct Worker {
     int cpu = 0; // where it starts
     int memory_kib = 0;
     std::vector<Part> parts;          // where its memory is; none: all of it from `cpu`
-    std::string memory = "anonymous"; // "shared", "hugetlb", "thp"
+    std::string memory = "anonymous"; // "shared", "hugetlb", "thp", "pinned" (by io_uring)
     std::string placed_by = "self";   // "pool": another thread, before this one is born
     std::string policy;               // "interleave" or "bind" (to the node of the first part), by mbind(2)
     int shares_with = -1;             // uses the memory of that worker
