@@ -20,8 +20,10 @@ constexpr double kHalfPriorFade = 8; // voices heard before, that halve the kern
 constexpr double kPagesASample = 4;
 constexpr double kFaultsAPage = 4;
 constexpr double kSurelyOneNode = 0.95; // of a process' memory, to be each thread's home
-// Below so many samples a share near a limit could as well be on the other side of it.
-constexpr double kFewSamples = 64;
+// Below so many samples a share near a limit could as well be on the other side of it. From there on two
+// thirds are not what a lot makes of one half: 3.8 standard deviations, in each of the moments that are
+// looked at.
+constexpr double kFewSamples = 128;
 constexpr double kFewForSpread = 20; // voices below which being on no node in particular is no news
 constexpr double kDecided = 1.28;    // standard deviations off the limit: nine times out of ten
 constexpr double kZ = 1.96;
@@ -157,7 +159,8 @@ bool Profile::is_decided(double share, double limit, const Thresholds& threshold
     const bool by_pages = amount(Evidence::pages) >= static_cast<double>(thresholds.evidence_pages) &&
                           all.voices[at(Evidence::pages)] >= all.voices[at(Evidence::sampled)];
     if (by_pages || all.voice >= kFewSamples) return true;
-    return std::abs(share - limit) >= kDecided * std::sqrt(share * (1 - share) / all.voice);
+    const double variance = std::max(0.0, share * (1 - share)); // the sum of parts may be a little above 1
+    return std::abs(share - limit) >= kDecided * std::sqrt(variance / all.voice);
 }
 
 bool Profile::is_spread(const Thresholds& thresholds) const {

@@ -40,6 +40,22 @@ TEST_CASE("few samples that are mixed decide nothing") {
     CHECK(sampled({50, 50}).standing(Node{0}, kLimits) == Standing::spread);
 }
 
+TEST_CASE("what a hundred samples of interleaved memory may look like is no home") {
+    CHECK(sampled({34, 71}).standing(Node{0}, kLimits) == Standing::unknown);
+    CHECK(sampled({29, 76}).standing(Node{0}, kLimits) == Standing::away);
+    CHECK(sampled({42, 88}).standing(Node{0}, kLimits) == Standing::away);
+}
+
+TEST_CASE("shares whose sum is a little above one are decided") {
+    for (std::int64_t pages = 1; pages < 200; ++pages) {
+        Profile profile = sampled({40, 0});
+        profile.add(Evidence::pages, Node{0}, pages);
+        profile.add(Evidence::kernel, Node{0}, 3 * pages);
+        profile.add(Evidence::process, Node{0}, 7 * pages);
+        CHECK(profile.home(kLimits) == Node{0});
+    }
+}
+
 TEST_CASE("samples outweigh the pages that were touched first") {
     Profile profile = sampled({500, 0});
     profile.add(Evidence::pages, Node{1}, 10000);
