@@ -335,7 +335,7 @@ void add_agent(Scenario& scenario, const Machine& machine, Dice& dice) {
     for (int i = 0; i < 17; ++i) {
         Worker worker = make_worker(i, node * per_node + i % per_node, dice);
         worker.memory_kib = 1024;
-        worker.sleep_us = 50000;
+        worker.sleep_us = 15000;
         worker.moves = {{1000 + i, there * per_node + i % per_node}};
         scenario.workers.push_back(worker);
     }
