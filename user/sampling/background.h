@@ -20,6 +20,7 @@ public:
     void take(const Answer& answer);
     void survey(Pid pid);
     bool is_surveying() const;
+    void hurry(); // from now on, for what is wanted is wanted soon
     void forget(Pid pid);
 
     // Appends the events since the last call. The counts of samples come twice a second.
@@ -46,6 +47,7 @@ private:
     std::vector<Event> outbox_;
     std::uint64_t query_ns_ = 0;
     bool surveying_ = false;
+    bool hurrying_ = false;
     bool finishing_ = false;
     bool idle_ = true;
     bool stopping_ = false;

@@ -16,6 +16,10 @@ constexpr double kMostCreditNs = 5e6;
 // A debt silences the samples for a hundred times as long.
 constexpr double kMostDebtNs = 4e6;
 
+std::uint64_t thread_cpu_ns() {
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 } // namespace
 
 int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<const int> nodes,
@@ -28,17 +32,20 @@ int move_pages(Pid pid, std::span<const std::uint64_t> addresses, std::span<cons
 }
 
 PageQuery::PageQuery()
-    : PageQuery([](Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
-          return move_pages(pid, addresses, {}, status);
-      }) {}
+    : PageQuery([](Pid pid, std::span<const std::uint64_t> addresses,
+                   std::span<int> status) { return move_pages(pid, addresses, {}, status); },
+                monotonic_ns, thread_cpu_ns, Lock::of_the_process) {}
 
-PageQuery::PageQuery(Ask ask)
-    : PageQuery(std::move(ask), monotonic_ns, [] { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }) {}
+PageQuery::PageQuery(Ask ask) : PageQuery(std::move(ask), monotonic_ns, thread_cpu_ns, Lock::none) {}
+
+void PageQuery::hurry() {
+    if (lock_ == Lock::none) share_ = kShareInAHurry;
+}
 
 std::size_t PageQuery::allowance() {
     const std::uint64_t now_ns = clock_();
     if (refilled_ns_ == 0) credit_ns_ = kMostCreditNs;
-    else credit_ns_ += static_cast<double>(now_ns - refilled_ns_) * kShareOfTime;
+    else credit_ns_ += static_cast<double>(now_ns - refilled_ns_) * share_;
     credit_ns_ = std::min(credit_ns_, kMostCreditNs);
     refilled_ns_ = now_ns;
     return credit_ns_ > 0 ? batch_ : 0;
@@ -59,8 +66,8 @@ std::optional<std::vector<Node>> PageQuery::ask(Pid pid, std::span<const std::ui
     const std::uint64_t took_ns = charge_since(begin).wall_ns;
     longest_ns_ = std::max(longest_ns_, took_ns);
     pages_ += addresses.size();
-    batch_ =
-        took_ns > kLongNs ? std::max(batch_ / 2, kFewestPages) : std::min(batch_ + kFewestPages, kMostPages);
+    const bool is_long = lock_ != Lock::none && took_ns > kLongNs;
+    batch_ = is_long ? std::max(batch_ / 2, kFewestPages) : std::min(batch_ + kFewestPages, kMostPages);
     is_forbidden_ = error == EPERM || error == EACCES;
     if (error != 0) return std::nullopt;
     std::vector<Node> nodes;

@@ -36,11 +36,17 @@ public:
     static constexpr std::size_t kMostPages = 128; // a batch; the mmap lock is held some 0.1 to 0.3 ms
     static constexpr std::size_t kFewestPages = 16;
     static constexpr double kShareOfTime = 0.01;
+    static constexpr double kShareInAHurry = 0.5;
+
+    enum class Lock { none, of_the_process }; // that is held while a question is answered
 
     PageQuery();                 // by move_pages(2)
-    explicit PageQuery(Ask ask); // with the machine's clocks
-    PageQuery(Ask ask, Clock clock, Clock cpu_clock)
-        : ask_(std::move(ask)), clock_(std::move(clock)), cpu_clock_(std::move(cpu_clock)) {}
+    explicit PageQuery(Ask ask); // by a walk
+    PageQuery(Ask ask, Clock clock, Clock cpu_clock, Lock lock)
+        : ask_(std::move(ask)), clock_(std::move(clock)), cpu_clock_(std::move(cpu_clock)), lock_(lock) {}
+
+    // From now on kShareInAHurry of the time, where no lock is held.
+    void hurry();
 
     // How many pages may be asked for now; 0: wait.
     std::size_t allowance();
@@ -64,6 +70,8 @@ private:
     Ask ask_;
     Clock clock_;
     Clock cpu_clock_;
+    Lock lock_;
+    double share_ = kShareOfTime;
     std::size_t batch_ = kMostPages;
     std::uint64_t refilled_ns_ = 0;
     double credit_ns_ = 0;

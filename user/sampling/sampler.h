@@ -68,6 +68,9 @@ public:
     // The counts since the last time, as events; to be called now and then, and at the end.
     void tell_counts(std::uint64_t now_ns, std::vector<Event>& events);
 
+    // The recording is about to end: questions that hold no lock of the process may have half of a CPU.
+    void hurry();
+
     // Wants the residency of a process surveyed; each waits for its turn.
     void survey(Pid pid);
     void forget(Pid pid); // it ended, or runs another program

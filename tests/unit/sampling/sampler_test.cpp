@@ -30,7 +30,7 @@ struct World {
         tree.file("/proc/100/maps", "7f0000001000-7f0001001000 rw-p 00000000 00:00 0 \n");
         tree.file("/proc/100/status", "Name:\tx\nVmRSS:\t16384 kB\nHugetlbPages:\t0 kB\n");
     }
-    PageQuery query() {
+    PageQuery query(PageQuery::Lock lock = PageQuery::Lock::of_the_process) {
         return PageQuery(
             [this](Pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
                 asked.push_back(addresses.size());
@@ -40,7 +40,7 @@ struct World {
                     status[i] = addresses[i] < kData + (8 << 20) ? 0 : 1;
                 return error;
             },
-            [this] { return now_ns; }, [this] { return cpu_ns; });
+            [this] { return now_ns; }, [this] { return cpu_ns; }, lock);
     }
     Sampler sampler() { return Sampler({tree.root(), {}, {}, {}, {}}, query()); }
 };
@@ -314,6 +314,28 @@ TEST_CASE("a survey tells residency with bounds that hold the truth") {
         CHECK(row.pages > 1900);
         CHECK(row.pages < 2200);
     }
+}
+
+TEST_CASE("at the end surveys may have half of a CPU, where they hold no lock of the process") {
+    using Lock = PageQuery::Lock;
+    const auto ends_after_ns = [](Lock lock, bool is_hurried) {
+        World world;
+        world.ask_takes_ns = 2 * kMs; // an emulator
+        Sampler sampler({world.tree.root(), {}, {}, {}, {}}, world.query(lock));
+        if (is_hurried) sampler.hurry();
+        const std::uint64_t begin_ns = world.now_ns;
+        sampler.survey(Pid{100});
+        std::vector<Event> events;
+        for (int pass = 0; sampler.is_surveying() && pass < 100'000; ++pass) {
+            world.now_ns += kMs;
+            sampler.pass(events);
+        }
+        CHECK(only<Residency>(events).size() == 2);
+        return world.now_ns - begin_ns;
+    };
+    CHECK(ends_after_ns(Lock::none, true) < 200 * kMs);
+    CHECK(ends_after_ns(Lock::none, false) > 2000 * kMs);
+    CHECK(ends_after_ns(Lock::of_the_process, true) > 2000 * kMs);
 }
 
 TEST_CASE("a process of 100 GiB is asked for no more pages than one of 1 GiB") {

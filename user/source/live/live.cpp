@@ -39,7 +39,7 @@ constexpr u32 kWakesARing = 8;
 constexpr std::size_t kMostEventsAPass = 100'000;
 // Threads of a process may be released after its leader. Until then it stays a target.
 constexpr std::uint64_t kLeaveNs = 2'000'000'000;
-constexpr std::uint64_t kLongestLastSurveyNs = 250'000'000;
+constexpr std::uint64_t kLongestLastSurveyNs = 500'000'000;
 constexpr std::uint64_t kLastPassesNs = 2'000'000; // until then
 // More events than this are not held back for the sake of their order.
 constexpr std::size_t kMostHeld = 500'000;

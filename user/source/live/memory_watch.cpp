@@ -31,6 +31,7 @@ void MemoryWatch::pass(std::vector<Event>& events) {
 
 void MemoryWatch::survey_all() {
     for (const auto& [pid, next_ns] : next_survey_ns_) sampler_.survey(Pid{pid});
+    sampler_.hurry();
 }
 
 void MemoryWatch::finish(std::vector<Event>& events) {
