@@ -209,12 +209,11 @@ std::string why_not_moved(const Group& group, Plan& plan) {
             "how much of what process {} has is its own was not looked at {}: record for longer",
             raw(group.pid), memory ? "since they went away" : "yet");
     const std::uint64_t own_bytes = memory->own_pages * kPageBytes;
-    const std::uint64_t pinned_bytes = plan.facts.pinned_bytes(group.pid);
-    if (static_cast<double>(pinned_bytes) > kMostlyOwn * static_cast<double>(own_bytes))
+    if (plan.facts.is_pinned_on(group.pid, group.home))
         return fmt::format(
             "{} of the process is pinned by devices, RDMA or io_uring, and the kernel moves no "
             "such page; it has {} on node {}",
-            size_text(pinned_bytes), size_text(own_bytes), raw(group.home));
+            size_text(plan.facts.pinned_bytes(group.pid)), size_text(own_bytes), raw(group.home));
     const auto own = static_cast<double>(memory->own_pages);
     if (own < kMostlyOwn * (own + static_cast<double>(memory->other_pages)))
         return fmt::format(
@@ -308,7 +307,8 @@ std::optional<Advice> widen_cpuset(const Group& group, const Plan& plan) {
                 [&](const Locality& locality) { return remote_if_pinned(locality, group.home); })};
 }
 
-// NUMA balancing moves a thread only where its affinity allows, and pages only where its cpuset does.
+// NUMA balancing moves a thread only where its affinity allows, and pages only where its cpuset does and they
+// are not pinned.
 bool can_be_balanced(const Group& group, const Report& report, const AdviceFacts& facts) {
     return !group.has_ended && std::ranges::any_of(group.threads, [&](const ThreadReport* thread) {
         if (!facts.is_scanned(*thread, group.home)) return false;
@@ -316,7 +316,7 @@ bool can_be_balanced(const Group& group, const Report& report, const AdviceFacts
         const auto cpus = parse_list(thread->limits->cpus);
         const auto at_home = report.topology.cpus_of(group.home);
         if (std::ranges::any_of(at_home, [&](Cpu cpu) { return allows(cpus, raw(cpu)); })) return true;
-        return facts.has_memory(group.to) &&
+        return facts.has_memory(group.to) && !facts.is_pinned_on(group.pid, group.home) &&
                allows(parse_list(thread->limits->mems), static_cast<std::uint32_t>(raw(group.to))) &&
                balance_of(group, report).is_worth_it();
     });

@@ -153,6 +153,11 @@ std::uint64_t AdviceFacts::pinned_bytes(Pid pid) const {
     return process == report_.processes.end() ? 0 : process->second.pinned_bytes;
 }
 
+bool AdviceFacts::is_pinned_on(Pid pid, Node node) const {
+    const auto memory = memory_on(pid, node);
+    return memory && 2 * pinned_bytes(pid) > memory->own_pages * kPageBytes;
+}
+
 std::optional<std::uint64_t> AdviceFacts::resident_bytes(Pid pid) const {
     const auto survey = report_.residency.find(pid);
     if (survey == report_.residency.end()) return std::nullopt;

@@ -64,6 +64,9 @@ public:
     // Of the whole process: it cannot be moved. Where it lies is not known.
     std::uint64_t pinned_bytes(Pid pid) const;
 
+    // As much is pinned as half of its own memory on the node, or more.
+    bool is_pinned_on(Pid pid, Node node) const;
+
     // Of the whole process, on all nodes.
     std::optional<std::uint64_t> resident_bytes(Pid pid) const;
 

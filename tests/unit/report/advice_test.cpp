@@ -288,6 +288,17 @@ TEST_CASE("memory that is pinned is not told to be moved") {
     CHECK(is_said(some, "8.0 MiB of the process is pinned, and stays where it is"));
 }
 
+TEST_CASE("NUMA balancing is not told to bring pinned memory to a thread that it may not move") {
+    const auto with_pinned = [](std::uint64_t mib) {
+        Story story = drifted_with("anonymous", 96 * 256);
+        story.at(1500).add(7, Limits{"2-3", "0-1", 0, ""});
+        story.at(1600).add(0, Process{"/rdma", "", "", mib << 20});
+        return finish(story);
+    };
+    CHECK(has_command(with_pinned(8), "sysctl kernel.numa_balancing=1"));
+    CHECK_FALSE(has_command(with_pinned(64), "sysctl"));
+}
+
 TEST_CASE("memory is not told to be moved before it is known whose it is") {
     const auto surveyed = [](std::optional<double> at_ms) {
         Story story;
