@@ -6,6 +6,7 @@
 #include "util/clock.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/core.h>
 #include <map>
 
@@ -15,6 +16,11 @@ namespace {
 constexpr std::uint64_t kLeastSamples = 32;
 constexpr std::uint64_t kEnoughSamples = 256; // of each thread; what is recorded longer says no more
 constexpr std::uint64_t kLongestNs = 6'000'000'000;
+
+Error no_thread(Pid pid, Tid tid) {
+    return {fmt::format("{} is no thread of process {}", raw(tid), raw(pid)),
+            fmt::format("see: ls /proc/{}/task", raw(pid))};
+}
 
 Result<std::vector<Event>> record(Pid pid, std::span<const Tid> threads) {
     LiveOptions options;
@@ -51,9 +57,7 @@ Result<std::vector<sampling::AddressRange>> used_ranges(const Report& report, Pi
         const auto thread = std::ranges::find_if(report.threads, [&](const ThreadReport& candidate) {
             return candidate.pid == pid && candidate.tid == tid;
         });
-        if (thread == report.threads.end())
-            return Error{fmt::format("{} is no thread of process {}", raw(tid), raw(pid)),
-                         fmt::format("see: ls /proc/{}/task", raw(pid))};
+        if (thread == report.threads.end()) return no_thread(pid, tid);
         if (thread->samples_exact < kLeastSamples)
             return Error{
                 fmt::format("what thread {} uses is not known: {} of its accesses were seen, {} are needed",
@@ -73,6 +77,9 @@ Result<std::vector<sampling::AddressRange>> used_ranges(const Report& report, Pi
 }
 
 Result<std::vector<sampling::AddressRange>> used_ranges(Pid pid, std::span<const Tid> threads) {
+    for (const Tid tid : threads)
+        if (!std::filesystem::exists(fmt::format("/proc/{}/task/{}", raw(pid), raw(tid))))
+            return no_thread(pid, tid);
     auto events = record(pid, threads);
     if (!events) return events.error();
     MemorySource source(*std::move(events));
