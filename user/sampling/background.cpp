@@ -118,7 +118,7 @@ void BackgroundSampler::work() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         const bool is_last = std::exchange(finishing_, false);
-        const bool is_hurrying = hurrying_;
+        const bool is_to_hurry = hurrying_;
         if (samples.empty() || is_last) {
             samples.insert(samples.end(), inbox_.begin(), inbox_.end());
             inbox_.clear();
@@ -138,7 +138,7 @@ void BackgroundSampler::work() {
         take_some(samples, is_last);
         for (const auto& [who, count] : overflow) sampler_.skip(who.first, who.second, count);
         const bool is_busy = had_samples || sampler_.is_busy();
-        if (is_hurrying) sampler_.hurry();
+        const bool is_hurrying = is_to_hurry && sampler_.hurry();
         for (int batch = 0; batch < (is_hurrying ? kBatchesInAHurry : 1); ++batch) sampler_.pass(events);
         if (is_last) finish_waiting(events);
         const std::uint64_t now_ns = monotonic_ns();
@@ -160,7 +160,7 @@ void BackgroundSampler::work() {
         if (!samples.empty()) continue; // at once
         const auto pass = !is_busy ? kLongestPass : is_hurrying ? kPassInAHurry : kPass;
         changed_.wait_for(lock, pass, [&] {
-            return stopping_ || finishing_ || hurrying_ != is_hurrying || (!is_busy && has_work());
+            return stopping_ || finishing_ || hurrying_ != is_to_hurry || (!is_busy && has_work());
         });
     }
 }

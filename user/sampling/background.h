@@ -20,7 +20,7 @@ public:
     void take(const Answer& answer);
     void survey(Pid pid);
     bool is_surveying() const;
-    void hurry(); // from now on, for what is wanted is wanted soon
+    void hurry(); // from now on, where that holds up nobody
     void forget(Pid pid);
 
     // Appends the events since the last call. The counts of samples come twice a second.

@@ -38,8 +38,10 @@ PageQuery::PageQuery()
 
 PageQuery::PageQuery(Ask ask) : PageQuery(std::move(ask), monotonic_ns, thread_cpu_ns, Lock::none) {}
 
-void PageQuery::hurry() {
-    if (lock_ == Lock::none) share_ = kShareInAHurry;
+bool PageQuery::hurry() {
+    if (lock_ != Lock::none) return false;
+    share_ = kShareInAHurry;
+    return true;
 }
 
 std::size_t PageQuery::allowance() {

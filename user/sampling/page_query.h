@@ -45,8 +45,8 @@ public:
     PageQuery(Ask ask, Clock clock, Clock cpu_clock, Lock lock)
         : ask_(std::move(ask)), clock_(std::move(clock)), cpu_clock_(std::move(cpu_clock)), lock_(lock) {}
 
-    // From now on kShareInAHurry of the time, where no lock is held.
-    void hurry();
+    // From now on kShareInAHurry of the time, where no lock is held. False: it is.
+    bool hurry();
 
     // How many pages may be asked for now; 0: wait.
     std::size_t allowance();

@@ -227,10 +227,6 @@ void Sampler::ask_survey(std::size_t most, std::vector<Event>& events) {
     survey_.reset();
 }
 
-void Sampler::hurry() {
-    query_.hurry();
-}
-
 void Sampler::skip(std::uint32_t pid, std::uint32_t tid, std::uint32_t count) {
     Sampling& sums = counts_[{pid, tid}];
     sums.taken += count;

@@ -69,7 +69,8 @@ public:
     void tell_counts(std::uint64_t now_ns, std::vector<Event>& events);
 
     // The recording is about to end: questions that hold no lock of the process may have half of a CPU.
-    void hurry();
+    // False: they do hold it.
+    bool hurry() { return query_.hurry(); }
 
     // Wants the residency of a process surveyed; each waits for its turn.
     void survey(Pid pid);
