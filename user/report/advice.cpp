@@ -242,19 +242,21 @@ std::string move_command(const Group& group, const std::vector<SampleLog::Range>
     return command + fmt::format(" --from {} --to {}", raw(group.home), raw(group.to));
 }
 
-// Only what these threads use. None: others of the process use it too.
+// Only what these threads use. None: others of the process use it too, or they were at home for longer than
+// away, and may be there again.
 std::optional<Advice> move_own_memory(const Group& group, const Report& report, bool is_first) {
     const auto ranges = own_ranges(report, group.threads);
-    if (ranges.empty()) return std::nullopt;
+    const std::uint64_t left_ns = left_if(report, group.threads, [&](const Locality& locality) {
+        return remote_if_migrated(locality, group.home, group.to);
+    });
+    if (ranges.empty() || left_ns > report.remote_cpu_ns) return std::nullopt;
     return Advice{fmt::format("{} what {} of process {} {} to node {}",
                               is_first ? "Move" : "Or let the memory follow: move", thread_words(group),
                               raw(group.pid), group.threads.size() == 1 ? "uses" : "use", raw(group.to)),
                   move_command(group, ranges),
                   "right if they are to stay where they are now; no other thread was seen to use memory in "
                   "these ranges",
-                  left_if(report, group.threads, [&](const Locality& locality) {
-                      return remote_if_migrated(locality, group.home, group.to);
-                  })};
+                  left_ns};
 }
 
 // All of the process. None: some of its threads would lose by it.

@@ -393,6 +393,24 @@ TEST_CASE("of a process with threads at home only that memory is moved which the
     CHECK_FALSE(has_command(service(101 * kMib), "numadrift move"));
 }
 
+TEST_CASE("memory does not follow threads that were at home for longer than away") {
+    const auto swapped_at = [](double ms) {
+        Story story;
+        story.at(0).seen(7, 0).seen(8, 2);
+        for (std::uint64_t i = 0; i < 100; ++i)
+            story.at(1 + static_cast<double>(i))
+                .add(7, AccessSample{(100'000 + i * 7 % 512) * 4096, 0, ND_SAMPLE_exact})
+                .add(8, AccessSample{(200'000 + i * 7 % 512) * 4096, 1, ND_SAMPLE_exact});
+        story.at(ms).move(7, 0, 2, ms).move(8, 2, 0, ms);
+        for (const int node : {0, 1})
+            story.at(1900).add(0, Residency{"anonymous", "default", node, 512, 512, 512});
+        return story.at(2000).runtime(7, 2, 2000).runtime(8, 0, 2000).end().report();
+    };
+    CHECK(has_command(swapped_at(600), "numadrift move -p 100 --range"));
+    CHECK_FALSE(has_command(swapped_at(1400), "numadrift move"));
+    CHECK(has_command(swapped_at(1400), "taskset"));
+}
+
 TEST_CASE("no command is given for a thread that has ended") {
     Story story = drifted();
     story.at(0).seen(8, 0);
