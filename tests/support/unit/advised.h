@@ -19,6 +19,13 @@ inline Story drifted() {
     return story;
 }
 
+// The same, and so many pages of process 100 on node 0, as a survey finds them.
+inline Story drifted_with(const std::string& mapping, std::uint64_t pages) {
+    Story story = drifted();
+    story.at(1500).add(0, Residency{mapping, "default", 0, pages, pages, pages});
+    return story;
+}
+
 inline Report finish(Story& story, const Thresholds& thresholds = {}) {
     story.at(2000).runtime(7, 2, 2000).end();
     return story.report(thresholds);
