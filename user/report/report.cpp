@@ -163,16 +163,16 @@ std::string summarize(const Report& report) {
 
 void add_up(Report& report) {
     double remote_ns = 0;
-    std::uint64_t profiled_ns = 0;
     for (const auto& thread : report.threads) {
         report.cpu_ns += thread.locality.total_cpu_ns;
         remote_ns += thread.locality.remote_cpu_ns;
-        profiled_ns += thread.locality.profiled_cpu_ns;
+        report.profiled_cpu_ns += thread.locality.profiled_cpu_ns;
         report.drifted += migrated_away(thread.verdict);
         report.still_away += thread.verdict == Verdict::drifted;
     }
     report.remote_cpu_ns = static_cast<std::uint64_t>(std::llround(std::min(remote_ns, 9e18)));
-    if (profiled_ns > 0) report.locality = 1.0 - remote_ns / static_cast<double>(profiled_ns);
+    if (report.profiled_cpu_ns > 0)
+        report.locality = 1.0 - remote_ns / static_cast<double>(report.profiled_cpu_ns);
 }
 
 } // namespace

@@ -90,6 +90,7 @@ struct Report {
     std::size_t drifted = 0;    // drifted and returned
     std::size_t still_away = 0; // drifted
     std::uint64_t cpu_ns = 0;
+    std::uint64_t profiled_cpu_ns = 0; // of it, while the memory in use was known
     std::uint64_t remote_cpu_ns = 0;
     std::optional<double> locality;
     std::string summary; // the verdict in one or two sentences

@@ -13,12 +13,22 @@
 namespace numadrift {
 namespace {
 
+constexpr double kMostlyKnown = 0.9; // of the CPU time: the rest is told else
+
 void write_heading(const Report& report, const TextOptions& options, Lines& out) {
     out.wrapped(report.summary, 0);
-    if (report.locality && !report.topology.is_one_node())
-        out.line("Remote: {} of {} CPU time; locality {}.",
-                 duration_text(static_cast<double>(report.remote_cpu_ns)),
-                 duration_text(static_cast<double>(report.cpu_ns)), share_text(*report.locality));
+    if (report.locality && !report.topology.is_one_node()) {
+        const auto time = [](std::uint64_t ns) { return duration_text(static_cast<double>(ns)); };
+        const bool is_mostly_known =
+            static_cast<double>(report.profiled_cpu_ns) >= kMostlyKnown * static_cast<double>(report.cpu_ns);
+        const std::string unknown =
+            is_mostly_known
+                ? ""
+                : fmt::format(", of {} it is not known", time(report.cpu_ns - report.profiled_cpu_ns));
+        out.wrapped(fmt::format("Remote: {} of {} CPU time{}; locality {}.", time(report.remote_cpu_ns),
+                                time(report.cpu_ns), unknown, share_text(*report.locality)),
+                    0);
+    }
     out.blank();
     out.line("{}{}, kernel {}, {} recorded", options.file.empty() ? "" : printable(options.file) + ": ",
              printable(report.trace.host), printable(report.trace.kernel),

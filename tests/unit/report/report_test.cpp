@@ -86,6 +86,19 @@ TEST_CASE("the text begins with the verdict and the completeness") {
     CHECK(longest_line(text) <= 80);
 }
 
+TEST_CASE("CPU time of which nothing is known is told beside what was remote of the rest") {
+    const auto told = [](double unknown_ms) {
+        Story story;
+        story.at(0).seen(7, 0).seen(8, 0);
+        story.at(1).touch(7, 100, 1000, 0);
+        const auto report = story.at(2000).runtime(7, 0, 1000).runtime(8, 0, unknown_ms).end().report();
+        return render_text(report, {});
+    };
+    CHECK(told(1000).find("Remote: 0 ns of 2.00 s CPU time, of 1.00 s it is not known; locality 100") !=
+          std::string::npos);
+    CHECK(told(50).find("Remote: 0 ns of 1.05 s CPU time; locality 100") != std::string::npos);
+}
+
 TEST_CASE("losses, damage and sources that were off are among the first lines") {
     Story story;
     story.add(0, SourceState{"hint_fault", 0, "this kernel refuses fentry programs", ""});
