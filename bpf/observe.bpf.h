@@ -276,10 +276,16 @@ static __always_inline u64 policy_nodes(struct mempolicy *policy)
 	return policy->nodes.bits[0];
 }
 
-/* Whose memory it is; current may be khugepaged, kswapd or another process. */
+/* Whose memory it is; current may be khugepaged, kswapd or another process. 0 where nobody is left
+ * whose it is (mm_update_next_owner()), of whom a rmap walk may still find pages. That NULL must
+ * not be followed: up to 6.4 the program proper has no exception table where it has subprograms
+ * ("bpf: ensure main program has an extable"), and the kernel panics instead of reading 0; 5.10.223
+ * did. */
 static __always_inline u32 vma_pid(struct vm_area_struct *vma)
 {
-	return vma->vm_mm->owner->tgid;
+	struct task_struct *owner = vma->vm_mm->owner;
+
+	return owner ? owner->tgid : 0;
 }
 
 #endif
