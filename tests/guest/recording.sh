@@ -1,14 +1,16 @@
 # To be sourced in the guest: recordings of a process, by events instead of by waiting.
 
-# record PID|--comm=NAME FILE: in the background; returns when it records.
+# record PID|--comm=NAME FILE [OPTION...]: in the background; returns when it records.
 record() {
 	case $1 in
 	--*) target=$1 ;;
 	*) target=--pid=$1 ;;
 	esac
+	file=$2
+	shift 2
 	rm -f /tmp/recording
 	mkfifo /tmp/recording
-	numadrift record "$target" -o "$2" --ready-fd 3 >/dev/null 2>/tmp/record 3>/tmp/recording &
+	numadrift record "$target" -o "$file" --ready-fd 3 "$@" >/dev/null 2>/tmp/record 3>/tmp/recording &
 	recorder=$!
 	read -r _ </tmp/recording || { cat /tmp/record; exit 1; }
 }
