@@ -207,6 +207,16 @@ static __always_inline void copy_touches(struct nd_task_row *row, struct thread_
 	row->touch_pages = copy.pages;
 }
 
+/* Of a thread that may set another one meanwhile: what is followed is what was held against NULL.
+ */
+static __always_inline void copy_policy(struct nd_task_row *row, struct mempolicy *policy)
+{
+	if (!policy)
+		return;
+	row->policy = policy->mode;
+	row->policy_nodes = policy_nodes(policy);
+}
+
 /* All threads of the targets, read by user space a few times a second: nd_task_row each. */
 SEC("iter/task")
 int each_task(struct bpf_iter__task *ctx)
@@ -224,10 +234,8 @@ int each_task(struct bpf_iter__task *ctx)
 	row.cpu = task_cpu(p);
 	row.ended = p->exit_state != 0;
 	copy_comm(&row.comm, p);
-	if (bpf_core_field_exists(p->mempolicy) && p->mempolicy) { /* CONFIG_NUMA */
-		row.policy = p->mempolicy->mode;
-		row.policy_nodes = policy_nodes(p->mempolicy);
-	}
+	if (bpf_core_field_exists(p->mempolicy)) /* CONFIG_NUMA */
+		copy_policy(&row, p->mempolicy);
 	state = state_of(p, false);
 	if (state) {
 		copy_touches(&row, state, p);
