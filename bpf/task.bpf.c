@@ -207,8 +207,7 @@ static __always_inline void copy_touches(struct nd_task_row *row, struct thread_
 	row->touch_pages = copy.pages;
 }
 
-/* Of a thread that may set another one meanwhile: what is followed is what was held against NULL.
- */
+/* Its thread may set another one meanwhile: what is followed is what was held against NULL. */
 static __always_inline void copy_policy(struct nd_task_row *row, struct mempolicy *policy)
 {
 	if (!policy)

@@ -64,7 +64,7 @@ public:
     // Of the whole process: it cannot be moved. Where it lies is not known.
     std::uint64_t pinned_bytes(Pid pid) const;
 
-    // As much is pinned as half of its own memory on the node, or more.
+    // More is pinned than half of what is its own on the node. False where that was not surveyed.
     bool is_pinned_on(Pid pid, Node node) const;
 
     // Of the whole process, on all nodes.

@@ -216,7 +216,7 @@ private:
             const bool memory_stayed =
                 history_.home_throughout(opening->begin_ns, bracket.end_ns, away.at("from"));
             if (memory_stayed && !within(bracket, end_ns) && !history_.kernel_moved(end_ns, -1) &&
-                !history_.memory_changed(end_ns) && !borders_silence(end_ns))
+                !borders_silence(end_ns))
                 complain("left node " + std::to_string(bracket.from) + " at " +
                          std::to_string(bracket.end_ns) + ", the interval ends at " + std::to_string(end_ns));
             break;
