@@ -59,10 +59,14 @@ static __always_inline int begin_fault(unsigned long address)
 	u64 id = bpf_get_current_pid_tgid(), pgd, before;
 	struct thread_state *state;
 	struct page_entry found;
+	bool looks;
 
 	if (!is_target(id >> 32) || !page_walk.direct_map)
 		return 0;
-	state = own_state(true);
+	looks = is_in_fault_slice();
+	state = own_state(looks);
+	if (!looks && !(state && is_pending(&state->fault)))
+		return 0;
 	if (!state) {
 		count_lost(ND_EVENT_first_touch);
 		return 0;
@@ -75,6 +79,10 @@ static __always_inline int begin_fault(unsigned long address)
 	if (settings.faults_tell_touches && is_pending(&state->fault))
 		settle_fault(state, id >> 32, id,
 			     found_after(&state->fault, pgd, found.leaf, address));
+	if (!looks) {
+		state->fault.address = 0; /* it was the slice's last */
+		return 0;
+	}
 	if (settings.faults_tell_hints)
 		tell_hint(state, id, address, before);
 	if (settings.faults_tell_touches)

@@ -11,7 +11,7 @@ static __always_inline int note_hint(void *page, unsigned long address, int targ
 {
 	struct thread_state *state;
 
-	if (!is_target(current_pid()))
+	if (!is_target(current_pid()) || !is_in_fault_slice())
 		return 0;
 	state = own_state(true);
 	if (!state) {
@@ -42,7 +42,7 @@ int BPF_PROG(on_numa_fault, int last_cpupid, int mem_node, int pages, int flags)
 	struct thread_state *state;
 	struct hint_run fault = {};
 
-	if (!is_target(id >> 32))
+	if (!is_target(id >> 32) || !is_in_fault_slice())
 		return 0;
 	fault.pages = pages;
 	fault.flags = flags;

@@ -26,6 +26,17 @@ extern u8 targets[ND_MAX_PIDS];
  * before says nothing now. */
 extern u32 fault_slice;
 
+/* From when on they look at nothing, attached or not: a slice ends in time, however late user space
+ * is. 0: no end is set. */
+extern u64 fault_slice_end_ns;
+
+static __always_inline bool is_in_fault_slice(void)
+{
+	u64 end_ns = fault_slice_end_ns;
+
+	return !end_ns || bpf_ktime_get_ns() < end_ns;
+}
+
 /* A ring per node, its memory on that node; filled in by user space. */
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

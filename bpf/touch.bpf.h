@@ -107,6 +107,8 @@ static __always_inline int touch(u32 pid, u64 address, u32 pages, s32 node, u8 m
 	struct thread_state *state = NULL;
 	struct extent run = {};
 
+	if (!is_in_fault_slice())
+		return 0;
 	run.address = address;
 	run.pages = pages;
 	run.node = node;

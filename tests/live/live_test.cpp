@@ -6,6 +6,7 @@
 #include "temporary.h"
 #include "trace/writer.h"
 #include "util/clock.h"
+#include "workload.h"
 
 #include <algorithm>
 #include <atomic>
@@ -33,60 +34,6 @@ void pin(int cpu) {
 
 int cpus() {
     return static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-}
-
-// What the child found out, in memory shared with the test.
-template <class T> T* shared() {
-    void* memory = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return new (memory) T();
-}
-
-std::uint64_t thread_cpu_ns() {
-    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
-void spin_ms(std::uint64_t ms) {
-    const std::uint64_t end_ns = thread_cpu_ns() + ms * 1'000'000;
-    while (thread_cpu_ns() < end_ns) {
-    }
-}
-
-char* fresh_pages(std::size_t pages) {
-    void* memory = ::mmap(nullptr, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ::madvise(memory, pages * 4096, MADV_NOHUGEPAGE);
-    return static_cast<char*>(memory);
-}
-
-void touch(char* memory, std::size_t pages) {
-    for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 4096) = 1;
-}
-
-// In an order without runs: an event a page, nothing to coalesce.
-void touch_scattered(char* memory, std::size_t pages) {
-    for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 7919 % pages * 4096) = 1;
-}
-
-// Touches fresh pages without any order for so long; counts them in `touched`.
-Recording record_storm(std::uint64_t length_ns, double budget, std::uint64_t* touched) {
-    LiveOptions options;
-    options.budget = budget;
-    options.ring_mib = 64; // on a busy machine its reader may wait for seconds
-    return record(
-        [length_ns, touched] {
-            constexpr std::size_t kPages = 2'000;
-            char* memory = fresh_pages(kPages);
-            for (const std::uint64_t end_ns = monotonic_ns() + length_ns; monotonic_ns() < end_ns;
-                 *touched += kPages) {
-                touch_scattered(memory, kPages);
-                ::madvise(memory, kPages * 4096, MADV_DONTNEED);
-            }
-        },
-        options);
-}
-
-// What the programs took of a CPU.
-double bpf_share(const Report& report) {
-    return static_cast<double>(report.overhead.bpf_ns) / static_cast<double>(report.duration_ns);
 }
 
 } // namespace
@@ -209,37 +156,6 @@ TEST_CASE("emitted = received + lost, without and with losses") {
         CHECK(end[0].emitted >= kRounds * (20'000 - 1));
         if (ring_mib == 16) CHECK(recording.lost() == 0);
     }
-}
-
-TEST_CASE("over the budget first touches are seen in slices of time, openly, and totals stay unbiased") {
-    // An eighth of what the programs cost this machine without a budget, whatever that is.
-    auto* touched = shared<std::uint64_t>();
-    MemorySource unbounded(record_storm(2'000'000'000, 0, touched).events);
-    const auto measured = make_report(unbounded, {});
-    REQUIRE(measured);
-    const double budget = bpf_share(*measured) / 8;
-    REQUIRE(budget > 0);
-
-    *touched = 0;
-    const auto recording = record_storm(12'000'000'000, budget, touched);
-    const auto rates = recording.all<Rate>();
-    REQUIRE_FALSE(rates.empty());
-    CHECK(rates[0].one_in > 1);
-    MemorySource source(recording.events);
-    const auto report = make_report(source, {});
-    REQUIRE(report);
-    CHECK(report->complete == (recording.lost() == 0)); // what it leaves out is no loss
-    std::uint64_t seen = 0;
-    for (const auto& touch : recording.all<FirstTouch>()) seen += touch.pages;
-    CHECK(seen < *touched / 2);
-    std::uint64_t pages = 0;
-    for (const auto& thread : report->threads)
-        for (const auto& [node, count] : thread.faults) pages += count;
-    // Some fifteen slices; what is done in one and in another differs on a machine with other work.
-    CHECK(static_cast<double>(pages) > static_cast<double>(*touched) * 0.5);
-    CHECK(static_cast<double>(pages) < static_cast<double>(*touched) * 1.7);
-    // It costs no more than it may, but for what it took to find out.
-    CHECK(bpf_share(*report) < budget * 3);
 }
 
 TEST_CASE("a full ring loses events, counts them by kind, and never blocks the target") {

@@ -44,6 +44,25 @@ TEST_CASE("what costs too much is on for one N-th of the time, N a power of two"
     CHECK(on_ns < 100'000 * kMs / 32 * 1.1);
 }
 
+TEST_CASE("a slice ends in time, and a pause that became longer makes the next ones shorter") {
+    // Whoever switches comes 7 ms late, each time: the programs end their slice themselves.
+    Governor governor(kBudgetNs);
+    std::uint64_t now_ns = 0;
+    governor.measured({200 * kMs, 2 * kMs}, now_ns);
+    REQUIRE(governor.one_in() == 32);
+    std::uint64_t seen_ns = 0;
+    std::uint64_t slice_begin_ns = 0;
+    for (int i = 0; i < 400; ++i) {
+        const std::uint64_t due_ns = governor.due_ns();
+        if (governor.is_on()) seen_ns += due_ns - slice_begin_ns;
+        now_ns = due_ns + 7 * kMs;
+        governor.switched(now_ns);
+        slice_begin_ns = now_ns;
+    }
+    CHECK(seen_ns > now_ns / 32 * 0.98);
+    CHECK(seen_ns < now_ns / 32 * 1.02);
+}
+
 TEST_CASE("when the storm is over all is seen again") {
     Governor governor(kBudgetNs);
     std::uint64_t now_ns = 0;

@@ -21,14 +21,16 @@ std::uint64_t Budget::due_ns() const {
 }
 
 void Budget::take(const std::optional<CostRate>& rate, std::uint64_t now_ns) {
-    if (rate) governor_.measured(*rate, now_ns);
+    if (!rate) return;
+    governor_.measured(*rate, now_ns);
+    if (governor_.is_on() && governor_.one_in() > 1) programs_.end_fault_slice(governor_.due_ns());
 }
 
 void Budget::pass(std::vector<Event>& events) {
     if (switching_.valid()) return end_switch(events);
     const std::uint64_t now_ns = monotonic_ns();
     if (now_ns >= governor_.due_ns()) {
-        take(cost_.end_slice(now_ns, programs_, governor_.is_on()), now_ns);
+        if (governor_.is_on()) take(cost_.end_slice(now_ns, governor_.due_ns(), programs_), now_ns);
         begin_switch();
         end_switch(events);
     } else if (now_ns >= cost_.due_ns()) {
@@ -42,7 +44,10 @@ void Budget::begin_switch() {
     switching_ = std::async(std::launch::async, [this, turns_on = !governor_.is_on()] {
         const std::uint64_t begin_ns = monotonic_ns();
         Status status = programs_.switch_fault_path(turns_on);
-        return Switched{std::move(status), begin_ns, monotonic_ns()};
+        const std::uint64_t end_ns = monotonic_ns();
+        const auto slice_ns = governor_.next_slice_ns();
+        if (turns_on) programs_.end_fault_slice(slice_ns ? end_ns + *slice_ns : 0);
+        return Switched{std::move(status), begin_ns, end_ns};
     });
 }
 
@@ -53,7 +58,7 @@ void Budget::end_switch(std::vector<Event>& events) {
         return;
     }
     const Switched switched = switching_.get();
-    cost_.account(switched.end_ns, governor_.is_on());
+    cost_.account(switched.end_ns, false);
     if (!switched.status) {
         governor_.give_up(); // the rest goes on
         for (const std::uint32_t kind : Programs::kSwitched)
@@ -63,9 +68,10 @@ void Budget::end_switch(std::vector<Event>& events) {
     }
     // What is detached is silent from the first moment on, whatever the kernel waits for afterwards.
     governor_.switched(governor_.is_on() ? switched.begin_ns : switched.end_ns);
+    tell_rate(switched.end_ns, events);
     const std::uint64_t now_ns = monotonic_ns();
-    take(cost_.tick(now_ns, programs_, governor_.is_on()), now_ns);
-    tell_rate(now_ns, events);
+    // Where the reader is so late that the slice is over, there is nothing to measure.
+    take(cost_.tick(now_ns, programs_, governor_.is_on() && now_ns < governor_.due_ns()), now_ns);
 }
 
 void Budget::finish() {

@@ -35,7 +35,7 @@ private:
     struct Switched {
         Status status;
         std::uint64_t begin_ns = 0;
-        std::uint64_t end_ns = 0;
+        std::uint64_t end_ns = 0; // switched on, the slice begins
     };
 
     void take(const std::optional<CostRate>& rate, std::uint64_t now_ns);

@@ -11,6 +11,10 @@ constexpr std::uint64_t kLeastSliceNs = 10'000'000;
 // Whatever the rest costs, so much of the budget is for the page-fault path.
 constexpr std::uint64_t kLeastPart = 4;
 
+std::uint64_t slice_ns(std::uint32_t one_in) {
+    return std::max(kCycleNs / one_in, kLeastSliceNs);
+}
+
 } // namespace
 
 // More of them at once; fewer one step at a time, and only with some room to spare.
@@ -25,12 +29,12 @@ void Governor::measured(CostRate rate, std::uint64_t now_ns) {
         wanted_one_in_ /= 2;
     if (one_in_ > 1 || wanted_one_in_ == 1) return;
     one_in_ = wanted_one_in_; // all was seen until now
-    switched_ns_ = now_ns;
-    due_ns_ = now_ns + slice_ns();
+    slice_begin_ns_ = now_ns;
+    due_ns_ = now_ns + slice_ns(one_in_);
 }
 
-std::uint64_t Governor::slice_ns() const {
-    return std::max(kCycleNs / one_in_, kLeastSliceNs);
+std::optional<std::uint64_t> Governor::next_slice_ns() const {
+    return wanted_one_in_ == 1 ? std::nullopt : std::optional(slice_ns(wanted_one_in_));
 }
 
 void Governor::give_up() {
@@ -38,19 +42,24 @@ void Governor::give_up() {
     due_ns_ = kNever;
 }
 
-// The pause is N - 1 times what the slice really was, on average.
+// The time without them is N - 1 times that of the slice, on average. A pause that became longer makes the
+// next ones shorter. A slice ends when it was due, whenever the programs are off.
 void Governor::switched(std::uint64_t now_ns) {
-    const std::uint64_t lasted_ns = now_ns - switched_ns_;
     is_on_ = !is_on_;
-    switched_ns_ = now_ns;
     if (is_on_) {
+        owed_ns_ -= static_cast<std::int64_t>(now_ns - slice_end_ns_);
+        owed_ns_ = std::max(owed_ns_, -static_cast<std::int64_t>(kCycleNs));
         one_in_ = wanted_one_in_;
-        due_ns_ = one_in_ == 1 ? kNever : now_ns + slice_ns();
+        if (one_in_ == 1) owed_ns_ = 0;
+        slice_begin_ns_ = now_ns;
+        due_ns_ = one_in_ == 1 ? kNever : now_ns + slice_ns(one_in_);
         return;
     }
+    slice_end_ns_ = std::min(now_ns, due_ns_);
+    owed_ns_ += static_cast<std::int64_t>((slice_end_ns_ - slice_begin_ns_) * (one_in_ - 1));
     std::uniform_real_distribution<double> spread(0.5, 1.5);
-    due_ns_ =
-        now_ns + static_cast<std::uint64_t>(static_cast<double>(lasted_ns * (one_in_ - 1)) * spread(random_));
+    const double pause_ns = static_cast<double>(std::max(owed_ns_, std::int64_t{0})) * spread(random_);
+    due_ns_ = slice_end_ns_ + static_cast<std::uint64_t>(pause_ns);
 }
 
 } // namespace numadrift::live

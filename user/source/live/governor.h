@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 
 namespace numadrift::live {
@@ -35,18 +36,20 @@ public:
     // When the programs are to be switched off or on.
     std::uint64_t due_ns() const { return due_ns_; }
     void switched(std::uint64_t now_ns);
+    // Of the next slice, from when they are on; none: without an end.
+    std::optional<std::uint64_t> next_slice_ns() const;
     // They cannot be switched on again: they stay off.
     void give_up();
 
 private:
-    std::uint64_t slice_ns() const;
-
     std::uint64_t budget_ns_;
     std::uint32_t one_in_ = 1;
     std::uint32_t wanted_one_in_ = 1; // from the next slice on
     bool is_on_ = true;
     std::uint64_t due_ns_ = kNever;
-    std::uint64_t switched_ns_ = 0;
+    std::uint64_t slice_begin_ns_ = 0;
+    std::uint64_t slice_end_ns_ = 0;
+    std::int64_t owed_ns_ = 0; // so much time is still to pass without them
     std::minstd_rand random_;
 };
 

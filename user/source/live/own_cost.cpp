@@ -47,14 +47,16 @@ void OwnCost::account(std::uint64_t now_ns, bool is_on) {
     since_ns_ = std::max(now_ns, since_ns_);
 }
 
-std::optional<CostRate> OwnCost::end_slice(std::uint64_t now_ns, const Programs& programs, bool is_on) {
-    account(now_ns, is_on);
+std::optional<CostRate> OwnCost::end_slice(std::uint64_t now_ns, std::uint64_t on_until_ns,
+                                           const Programs& programs) {
+    account(on_until_ns, true);
+    account(now_ns, false);
     if (!measuring_) return std::nullopt;
     const auto now = programs.run_time();
     measuring_.reset();
-    const std::uint64_t took_ns = now_ns - slice_begin_ns_;
-    rate_ = {per_second(now.gated_ns - slice_begin_.gated_ns, took_ns),
-             per_second(now.ns - now.gated_ns - (slice_begin_.ns - slice_begin_.gated_ns), took_ns)};
+    rate_ = {per_second(now.gated_ns - slice_begin_.gated_ns, on_until_ns - slice_begin_ns_),
+             per_second(now.ns - now.gated_ns - (slice_begin_.ns - slice_begin_.gated_ns),
+                        now_ns - slice_begin_ns_)};
     times_little_ = rate_.gated + rate_.other < kLittleNs ? times_little_ + 1 : 0;
     period_ns_ = times_little_ > kTimesLittle ? std::min(2 * period_ns_, kLongestPeriodNs) : kPeriodNs;
     due_ns_ = slice_begin_ns_ + period_ns_;
@@ -64,7 +66,7 @@ std::optional<CostRate> OwnCost::end_slice(std::uint64_t now_ns, const Programs&
 }
 
 std::optional<CostRate> OwnCost::tick(std::uint64_t now_ns, const Programs& programs, bool is_on) {
-    if (measuring_) return end_slice(now_ns, programs, is_on);
+    if (measuring_) return end_slice(now_ns, now_ns, programs);
     account(now_ns, is_on);
     if (now_ns < due_ns_ || !is_on) return std::nullopt;
     measuring_ = Fd(bpf_enable_stats(BPF_STATS_RUN_TIME)); // 5.8; needs CAP_SYS_ADMIN

@@ -22,8 +22,10 @@ public:
     // To be called at due_ns(). Measures in slices, while the programs that can be switched are on; answers
     // what was measured where a slice ends.
     std::optional<CostRate> tick(std::uint64_t now_ns, const Programs& programs, bool is_on);
-    // Before programs are switched: ends the slice there may be, and begins none.
-    std::optional<CostRate> end_slice(std::uint64_t now_ns, const Programs& programs, bool is_on);
+    // Before programs are switched off, which looked at nothing since `on_until_ns`: ends the measurement
+    // there may be, and begins none.
+    std::optional<CostRate> end_slice(std::uint64_t now_ns, std::uint64_t on_until_ns,
+                                      const Programs& programs);
     // Notes that those that can be switched were on, or off, until now.
     void account(std::uint64_t now_ns, bool is_on);
     std::uint64_t due_ns() const { return due_ns_; }

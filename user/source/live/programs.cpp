@@ -313,6 +313,7 @@ Status Programs::switch_fault_path(bool on) {
         return Done{};
     }
     ++skeleton_->data_slice->fault_slice;
+    end_fault_slice(1);
     for (const Hook* hook : fault_path_)
         if (const auto offender = attach_program(*hook, {})) return Error{offender->why, {}};
     return Done{};

@@ -70,7 +70,10 @@ public:
 
     // Programs in the path of page faults can be switched: first touches and hint faults.
     static constexpr std::array kSwitched = {ND_EVENT_first_touch, ND_EVENT_hint_fault};
+    // Switched on they look at nothing before end_fault_slice() says until when.
     Status switch_fault_path(bool on);
+    // In CLOCK_MONOTONIC. 0: without an end.
+    void end_fault_slice(std::uint64_t at_ns) { skeleton_->data_slice->fault_slice_end_ns = at_ns; }
 
     // Of all programs, and of those that can be switched: ns while bpf_enable_stats was on, and runs the
     // kernel left out because the program was running already on that CPU (bpf_prog_info::recursion_misses,

@@ -1,0 +1,45 @@
+// What a recorded workload of a test does: touches pages, runs, and says in shared memory what it found out.
+#pragma once
+
+#include "util/clock.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <new>
+#include <sys/mman.h>
+
+namespace numadrift::test {
+
+// What the child found out, in memory shared with the test.
+template <class T> T* shared() {
+    void* memory = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return new (memory) T();
+}
+
+inline std::uint64_t thread_cpu_ns() {
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+inline void spin_ms(std::uint64_t ms) {
+    const std::uint64_t end_ns = thread_cpu_ns() + ms * 1'000'000;
+    while (thread_cpu_ns() < end_ns) {
+    }
+}
+
+inline char* fresh_pages(std::size_t pages) {
+    void* memory = ::mmap(nullptr, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ::madvise(memory, pages * 4096, MADV_NOHUGEPAGE);
+    return static_cast<char*>(memory);
+}
+
+inline void touch(char* memory, std::size_t pages) {
+    for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 4096) = 1;
+}
+
+// In an order without runs: an event a page, nothing to coalesce.
+inline void touch_scattered(char* memory, std::size_t pages) {
+    for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 7919 % pages * 4096) = 1;
+}
+
+} // namespace numadrift::test
