@@ -57,6 +57,11 @@ struct mempolicy___v5_10 {
 
 struct mm_struct;
 
+struct vm_struct { /* of vmalloc */
+	void *addr;
+	struct page **pages;
+};
+
 struct thread_struct {
 	unsigned long fsbase; /* arch/x86/include/asm/processor.h, 5.10 to 7.2 */
 };
@@ -76,6 +81,7 @@ struct task_struct {
 	unsigned long *numa_faults;
 	struct mempolicy *mempolicy;
 	struct mm_struct *mm;
+	struct vm_struct *stack_vm_area; /* CONFIG_VMAP_STACK */
 	struct thread_struct thread;
 };
 
@@ -156,12 +162,18 @@ typedef struct {
 	unsigned long f;
 } memdesc_flags_t;
 
-struct page { /* from 6.18 */
-	memdesc_flags_t flags;
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct page {
+	memdesc_flags_t flags; /* from 6.18 */
+	atomic_t _refcount;
 };
 
 struct folio {
 	unsigned int _nr_pages; /* from 6.18 */
+	atomic_t _pincount;	/* from 5.18; of a large one */
 };
 
 struct folio___v6_1 { /* 5.19 to 6.17 */

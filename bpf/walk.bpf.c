@@ -35,6 +35,70 @@ __noinline u64 look_up(u64 pgd, u64 address)
 	return found_of(&found, address);
 }
 
+/*
+ * A kernel stack tells where struct page is: its area has both its address and its pages. The map
+ * begins at a multiple of 1 GiB (PUD_SIZE: arch/x86/mm/kaslr.c), so anything else is none.
+ */
+static __always_inline void find_page_map(struct task_struct *task)
+{
+	struct vm_struct *area = NULL;
+	struct page **pages = NULL;
+	struct page_entry found;
+	u64 page = 0, stack = 0, map;
+
+	if (!bpf_core_field_exists(task->stack_vm_area) ||
+	    bpf_core_read(&area, sizeof(area), &task->stack_vm_area) || !area ||
+	    bpf_core_read(&stack, sizeof(stack), &area->addr) ||
+	    bpf_core_read(&pages, sizeof(pages), &area->pages) || !pages ||
+	    bpf_probe_read_kernel(&page, sizeof(page), pages))
+		return;
+	found = walk_table(walk_query.pgd, page_walk.direct_map, page_walk.levels, stack);
+	if (!found.pte)
+		return;
+	map = page - frame_of(&found, stack) * bpf_core_type_size(struct page);
+	if (!(map & ((1ull << 30) - 1)))
+		page_walk.page_map = map;
+}
+
+#define PIN_BIAS 1024 /* GUP_PIN_COUNTING_BIAS: what a pin adds to the references of a small page  \
+		       */
+
+/*
+ * folio_maybe_dma_pinned(): a small page has its pins among its references, which are as many only
+ * where a thousand processes share it; a huge one counts them apart. Of a large folio that is
+ * mapped by small entries nothing is known.
+ */
+static __always_inline bool is_pinned(u64 frame, u32 shift)
+{
+	u64 page_bytes = bpf_core_type_size(struct page), flags = 0;
+	struct page *page;
+	int count = 0;
+
+	if (!page_walk.page_map || !frame)
+		return false;
+	if (shift == 21) {
+		struct folio *folio = (void *)(page_walk.page_map + (frame & ~511ull) * page_bytes);
+
+		return bpf_core_field_exists(folio->_pincount) &&
+		       !bpf_core_read(&count, sizeof(count), &folio->_pincount.counter) &&
+		       count > 0;
+	}
+	page = (void *)(page_walk.page_map + frame * page_bytes);
+	return !bpf_probe_read_kernel(&flags, sizeof(flags), page) && !HAS_HEAD(flags) &&
+	       !bpf_core_read(&count, sizeof(count), &page->_refcount.counter) && count >= PIN_BIAS;
+}
+
+__noinline int answer_pinned(u32 index)
+{
+	u32 i = index % ND_WALK_PAGES;
+	struct page_entry found;
+
+	walk_node(walk_query.pgd, walk_query.address[i], &found);
+	walk_query.pinned[i] =
+	    found.pte && is_pinned(frame_of(&found, walk_query.address[i]), found.shift);
+	return 0;
+}
+
 __noinline int answer_page(u32 index)
 {
 	u32 i = index % ND_WALK_PAGES;
@@ -87,6 +151,8 @@ int each_walk(struct bpf_iter__task *ctx)
 		for (u32 i = 0; i < ND_WALK_BASES; i++)
 			if (try_base(walk_query.first_base + i))
 				break;
+		if (page_walk.direct_map)
+			find_page_map(task);
 		return 0;
 	}
 	if (walk_query.question == ND_WALK_populated) {
@@ -96,7 +162,10 @@ int each_walk(struct bpf_iter__task *ctx)
 		for (u32 i = 0; i < ND_WALK_PAGES; i++) {
 			if (i >= walk_query.pages)
 				break;
-			answer_page(i);
+			if (walk_query.question == ND_WALK_pinned)
+				answer_pinned(i);
+			else
+				answer_page(i);
 		}
 	}
 	/* It ended, or runs another program: the tables may have been freed meanwhile. */

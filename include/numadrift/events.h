@@ -130,9 +130,11 @@
  * it took hint faults on that are now on `node`. preferred_node: numa_preferred_nid, or -1. */
 #define ND_FIELDS_kernel_faults(F) F(s32, node) F(u64, pages) F(s32, preferred_node)
 /* Where the memory of process pid is, by random sampling: in mappings of this kind and policy,
- * `pages` (4 KiB) are on `node`, with 95 % between low and high. One set has one time. */
+ * `pages` (4 KiB) are on `node`, with 95 % between low and high; `pinned` of them cannot be migrated, as far as
+ * page tables were walked. One set has one time. */
 #define ND_FIELDS_residency(F)                                                                     \
-	F(text, mapping) F(text, policy) F(s32, node) F(u64, pages) F(u64, low) F(u64, high)
+	F(text, mapping) F(text, policy) F(s32, node) F(u64, pages) F(u64, low) F(u64, high)       \
+		F(u64, pinned)
 /* Where the thread may run and allocate: Cpus_allowed_list, Mems_allowed_list, and its memory
  * policy (MPOL_* of linux/mempolicy.h, -1 where unknown) with the nodes it names. cpuset_cpus: what its own
  * cpuset allows, where it is in another than its process (a threaded cgroup, or version 1); else empty. */

@@ -171,7 +171,8 @@ struct nd_page_walk {
 	u64 frame_mask; /* bits of an entry that are a physical address */
 	u64 zero_frame; /* page frames that everybody reads and nobody has; 0: not known */
 	u64 huge_zero_frame;
-	u32 levels; /* of page tables: 4 or 5 */
+	u64 page_map; /* where struct page of frame 0 would be (vmemmap); 0: not known */
+	u32 levels;   /* of page tables: 4 or 5 */
 	u32 reserved;
 };
 
@@ -184,6 +185,7 @@ enum nd_walk_question {
 	ND_WALK_nodes,	   /* of the pages at `address` */
 	ND_WALK_base,	   /* where is the direct map? */
 	ND_WALK_populated, /* which blocks from `cursor` to `end` have a page table? */
+	ND_WALK_pinned,	   /* of the pages at `address`: is it? */
 };
 struct nd_walk_query {
 	u32 pid;
@@ -199,6 +201,8 @@ struct nd_walk_query {
 	u64 frame[ND_WALK_PAGES]; /* 0: no page is there */
 	s32 node[ND_WALK_PAGES];  /* -1: no page, or the zero page */
 	u32 shift[ND_WALK_PAGES]; /* log2 of the bytes that the answer holds for */
+	u8 pinned[ND_WALK_PAGES]; /* by devices, RDMA or io_uring (pin_user_pages); 0 where that is
+				     not known */
 };
 
 /* Bounds of tables: CPUs the kernel side knows by node, process ids (PID_MAX_LIMIT). */

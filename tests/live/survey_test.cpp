@@ -3,29 +3,45 @@
 
 #include <csignal>
 #include <doctest/doctest.h>
+#include <linux/io_uring.h>
 #include <map>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace numadrift;
 
 namespace {
 
-constexpr std::size_t kBytes = std::size_t{64} << 20;
+constexpr std::size_t kHuge = std::size_t{2} << 20;
+constexpr std::size_t kBytes = 32 * kHuge;
+constexpr std::size_t kPinned = 3 * kHuge; // RLIMIT_MEMLOCK is 8 MiB
+constexpr std::uint64_t kLongNs = 1'500'000'000;
+
+// As a buffer of io_uring, until the process ends. False: this one may not.
+bool pin(char* memory, std::size_t bytes) {
+    io_uring_params params{};
+    const auto ring = ::syscall(SYS_io_uring_setup, 1, &params);
+    const iovec buffer{memory, bytes};
+    return ring >= 0 && ::syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1) == 0;
+}
 
 // A process that has touched so much memory, and goes on to use it until it is killed.
 class Holder {
 public:
-    Holder() {
+    explicit Holder(int advice = MADV_NORMAL, std::size_t pinned = 0) {
         int ready[2];
         REQUIRE(::pipe(ready) == 0);
         pid_ = ::fork();
         REQUIRE(pid_ >= 0);
-        if (pid_ == 0) hold(ready[1]);
+        if (pid_ == 0) hold(ready[1], advice, pinned);
         char word = 0;
         REQUIRE(::read(ready[0], &word, 1) == 1);
+        is_ready_ = word == 'r';
         for (const int end : ready) ::close(end);
     }
     ~Holder() {
@@ -33,43 +49,76 @@ public:
         ::waitpid(pid_, nullptr, 0);
     }
     Pid pid() const { return Pid{static_cast<std::uint32_t>(pid_)}; }
+    bool is_ready() const { return is_ready_; } // else it could not pin
 
 private:
-    [[noreturn]] static void hold(int ready) {
+    [[noreturn]] static void hold(int ready, int advice, std::size_t pinned) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        auto* memory = static_cast<volatile char*>(
-            ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        auto* all = static_cast<char*>(
+            ::mmap(nullptr, kBytes + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        char* memory = all + (kHuge - reinterpret_cast<std::uintptr_t>(all) % kHuge);
+        ::madvise(memory, kBytes, advice);
         for (bool is_told = false;;) {
-            for (std::size_t at = 0; at < kBytes; at += 4096) memory[at] = 1;
-            if (!is_told) is_told = ::write(ready, "r", 1) == 1;
+            for (std::size_t at = 0; at < kBytes; at += 4096) const_cast<volatile char*>(memory)[at] = 1;
+            if (is_told) continue;
+            is_told = ::write(ready, pinned == 0 || pin(memory, pinned) ? "r" : "-", 1) == 1;
         }
     }
     pid_t pid_ = -1;
+    bool is_ready_ = false;
 };
+
+using Surveys = std::map<std::uint32_t, std::map<std::uint64_t, std::vector<Residency>>>; // by pid and time
+
+Surveys record_surveys(const std::vector<Pid>& pids, std::uint64_t stop_ns) {
+    LiveOptions options;
+    options.targets = pids;
+    options.how = "test";
+    auto live = LiveSource::attach(options);
+    if (!live) FAIL(live.error().what);
+    Surveys surveys;
+    std::vector<Event> events;
+    bool is_stopped = false;
+    for (;;) {
+        const auto outcome = (*live)->next(events);
+        REQUIRE(outcome);
+        if (*outcome == Outcome::end) return surveys;
+        for (const Event& event : events)
+            if (const auto* row = std::get_if<Residency>(&event.payload))
+                surveys[event.pid][event.time_ns].push_back(*row);
+        if (is_stopped || monotonic_ns() < stop_ns) continue;
+        (*live)->stop();
+        is_stopped = true;
+    }
+}
 
 } // namespace
 
 TEST_CASE("all processes are surveyed at the end, also in a short recording of several") {
     const Holder one;
     const Holder other;
-    LiveOptions options;
-    options.targets = {one.pid(), other.pid()};
-    options.how = "test";
-    auto live = LiveSource::attach(options);
-    if (!live) FAIL(live.error().what);
-    const std::uint64_t stop_ns = monotonic_ns() + 1'500'000'000;
-    std::map<std::uint32_t, std::uint64_t> surveyed_ns;
-    std::vector<Event> events;
-    bool is_stopped = false;
-    for (;;) {
-        const auto outcome = (*live)->next(events);
-        REQUIRE(outcome);
-        if (*outcome == Outcome::end) break;
-        for (const Event& event : events)
-            if (std::holds_alternative<Residency>(event.payload)) surveyed_ns[event.pid] = event.time_ns;
-        if (is_stopped || monotonic_ns() < stop_ns) continue;
-        (*live)->stop();
-        is_stopped = true;
+    const std::uint64_t stop_ns = monotonic_ns() + kLongNs;
+    auto surveys = record_surveys({one.pid(), other.pid()}, stop_ns);
+    for (const Pid pid : {one.pid(), other.pid()}) {
+        REQUIRE_FALSE(surveys[raw(pid)].empty());
+        CHECK(surveys[raw(pid)].rbegin()->first >= stop_ns);
     }
-    for (const Pid pid : options.targets) CHECK(surveyed_ns[raw(pid)] >= stop_ns);
+}
+
+TEST_CASE("what is pinned of a process is told by its surveys, of small pages and of huge ones") {
+    for (const int advice : {MADV_NOHUGEPAGE, MADV_HUGEPAGE}) {
+        const Holder holder(advice, kPinned);
+        if (!holder.is_ready()) {
+            MESSAGE("SKIPPED: needs io_uring");
+            return;
+        }
+        auto surveys = record_surveys({holder.pid()}, monotonic_ns() + kLongNs);
+        REQUIRE_FALSE(surveys[raw(holder.pid())].empty());
+        double pinned = 0;
+        for (const Residency& row : surveys[raw(holder.pid())].rbegin()->second)
+            pinned += static_cast<double>(row.pinned);
+        // A tenth of 4,096 pages that are drawn: five deviations.
+        CHECK(pinned > 0.75 * kPinned / 4096);
+        CHECK(pinned < 1.25 * kPinned / 4096);
+    }
 }

@@ -213,7 +213,8 @@ std::string why_not_moved(const Group& group, Plan& plan) {
         return fmt::format(
             "{} of the process is pinned by devices, RDMA or io_uring, and the kernel moves no "
             "such page; it has {} on node {}",
-            size_text(plan.facts.pinned_bytes(group.pid)), size_text(own_bytes), raw(group.home));
+            size_text(plan.facts.pinned_bytes_on(group.pid, group.home)), size_text(own_bytes),
+            raw(group.home));
     const auto own = static_cast<double>(memory->own_pages);
     if (own < kMostlyOwn * (own + static_cast<double>(memory->other_pages)))
         return fmt::format(
@@ -288,7 +289,8 @@ std::optional<Advice> move_memory(const Group& group, Plan& plan, bool is_first)
         return Advice{advice->text + ", if that can be", {}, not_now, std::nullopt};
     if (const auto memory = plan.facts.memory_on(group.pid, group.home))
         plan.moved_bytes[group.to] += memory->own_pages * kPageBytes;
-    if (const std::uint64_t pinned_bytes = plan.facts.pinned_bytes(group.pid); pinned_bytes > 0) {
+    if (const std::uint64_t pinned_bytes = plan.facts.pinned_bytes_on(group.pid, group.home);
+        pinned_bytes > 0) {
         advice->why +=
             fmt::format("; {} of the process is pinned, and stays where it is", size_text(pinned_bytes));
         advice->left_remote_cpu_ns.reset();

@@ -148,14 +148,23 @@ std::optional<std::uint64_t> AdviceFacts::surveyed_ns(Pid pid) const {
     return survey == report_.residency.end() ? std::nullopt : std::optional(survey->second.time_ns);
 }
 
-std::uint64_t AdviceFacts::pinned_bytes(Pid pid) const {
+// What is counted and was not found may be anywhere.
+std::uint64_t AdviceFacts::pinned_bytes_on(Pid pid, Node node) const {
+    std::uint64_t found_pages = 0;
+    std::uint64_t here_pages = 0;
+    if (const auto survey = report_.residency.find(pid); survey != report_.residency.end())
+        for (const Residency& row : survey->second.rows) {
+            found_pages += row.pinned;
+            if (Node{row.node} == node) here_pages += row.pinned;
+        }
     const auto process = report_.processes.find(pid);
-    return process == report_.processes.end() ? 0 : process->second.pinned_bytes;
+    const std::uint64_t counted = process == report_.processes.end() ? 0 : process->second.pinned_bytes;
+    return here_pages * kPageBytes + counted - std::min(counted, found_pages * kPageBytes);
 }
 
 bool AdviceFacts::is_pinned_on(Pid pid, Node node) const {
     const auto memory = memory_on(pid, node);
-    return memory && 2 * pinned_bytes(pid) > memory->own_pages * kPageBytes;
+    return memory && 2 * pinned_bytes_on(pid, node) > memory->own_pages * kPageBytes;
 }
 
 std::optional<std::uint64_t> AdviceFacts::resident_bytes(Pid pid) const {

@@ -121,11 +121,13 @@ std::vector<std::uint64_t> ResidencySurvey::next(std::size_t most) {
     return addresses;
 }
 
-void ResidencySurvey::absorb(std::span<const Node> nodes) {
+void ResidencySurvey::absorb(std::span<const Node> nodes, const std::vector<bool>& pinned) {
     for (std::size_t i = 0; i < nodes.size() && i < asked_last_.size(); ++i) {
         Stratum& stratum = strata_[asked_last_[i]];
         ++stratum.asked;
-        if (nodes[i] != kNoNode) ++stratum.found[nodes[i]];
+        if (nodes[i] == kNoNode) continue;
+        ++stratum.found[nodes[i]];
+        if (i < pinned.size() && pinned[i]) ++stratum.pinned[nodes[i]];
     }
 }
 
@@ -134,6 +136,7 @@ std::vector<Residency> ResidencySurvey::result(std::uint64_t resident_pages) con
         double pages = 0;
         double variance = 0;
         double seen = 0; // pages that surely are there
+        double pinned = 0;
     };
     std::map<std::pair<std::pair<std::string, std::string>, Node>, Sum> sums;
     for (const Stratum& stratum : strata_)
@@ -149,6 +152,8 @@ std::vector<Residency> ResidencySurvey::result(std::uint64_t resident_pages) con
             const double rest = stratum.pages <= kCensus ? 0 : 1; // drawn with replacement
             sum.pages += pages * count / asked;
             sum.variance += pages * pages * cautious * (1 - cautious) / asked * rest;
+            if (const auto pinned = stratum.pinned.find(key.second); pinned != stratum.pinned.end())
+                sum.pinned += pages * static_cast<double>(pinned->second) / asked;
             sum.seen += stratum.pages <= kCensus ? count : std::min(count, 1.0);
         }
     const double cap = resident_pages > 0 ? static_cast<double>(resident_pages) : 9e18;
@@ -160,7 +165,7 @@ std::vector<Residency> ResidencySurvey::result(std::uint64_t resident_pages) con
         const double low = std::min(pages, std::max(sum.pages - margin, sum.seen));
         const auto rounded = [](double value) { return static_cast<std::uint64_t>(std::llround(value)); };
         rows.push_back({key.first.first, key.first.second, raw(key.second), rounded(pages), rounded(low),
-                        rounded(high)});
+                        rounded(high), rounded(std::min(sum.pinned, pages))});
     }
     return rows;
 }

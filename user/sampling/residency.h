@@ -41,8 +41,8 @@ public:
 
     // The next addresses to ask for, at most `most`; none: the survey is over.
     std::vector<std::uint64_t> next(std::size_t most);
-    // The answers to the addresses given last.
-    void absorb(std::span<const Node> nodes);
+    // The answers to the addresses given last; `pinned`: which of them are, empty where nobody can tell.
+    void absorb(std::span<const Node> nodes, const std::vector<bool>& pinned = {});
 
     // By mapping, policy and node; pages of 4 KiB with 95 % bounds. resident_pages caps the bounds, 0:
     // unknown.
@@ -61,6 +61,7 @@ private:
         std::size_t drawn = 0;
         std::size_t asked = 0; // and answered
         std::map<Node, std::size_t> found;
+        std::map<Node, std::size_t> pinned; // of these
     };
 
     std::uint64_t draw(Stratum& stratum);

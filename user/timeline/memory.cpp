@@ -179,6 +179,7 @@ void Timeline::on(const Event& event, const Residency& fields) {
     record.time_ns = now_ns;
     if (record.rows.size() >= kMostSurveyRows) return;
     record.rows.push_back(fields);
+    record.rows.back().pinned = std::min(fields.pinned, fields.pages);
     if (fields.mapping != "text")
         weights.add(surveyed_again_.contains(pid) ? now_ns : 0, Node{fields.node},
                     static_cast<std::int64_t>(fields.pages));

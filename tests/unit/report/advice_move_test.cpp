@@ -68,6 +68,19 @@ TEST_CASE("memory that is pinned is not told to be moved") {
     CHECK(is_said(some, "8.0 MiB of the process is pinned, and stays where it is"));
 }
 
+TEST_CASE("memory is told to be moved where what is pinned lies on another node") {
+    const auto with_pinned_on = [](std::int32_t node) {
+        Story story = drifted();
+        story.at(1600).add(0, Process{"/rdma", "", "", std::uint64_t{64} << 20});
+        for (const std::int32_t each : {0, 1}) // what is text weighs nothing
+            story.add(0, Residency{each == 0 ? "anonymous" : "text", "default", each, 96 * 256, 96 * 256,
+                                   96 * 256, each == node ? std::uint64_t{64 * 256} : 0});
+        return finish(story);
+    };
+    CHECK_FALSE(has_command(with_pinned_on(0), "numadrift move"));
+    CHECK(has_command(with_pinned_on(1), "numadrift move"));
+}
+
 TEST_CASE("memory is not told to be moved before it is known whose it is") {
     const auto surveyed = [](std::optional<double> at_ms) {
         Story story;

@@ -42,7 +42,7 @@ struct World {
             },
             [this] { return now_ns; }, [this] { return cpu_ns; }, lock);
     }
-    Sampler sampler() { return Sampler({tree.root(), {}, {}, {}, {}}, query()); }
+    Sampler sampler() { return Sampler({tree.root(), {}, {}, {}, {}, {}}, query()); }
 };
 
 // mov ecx, [rdi] at ip.
@@ -321,7 +321,7 @@ TEST_CASE("at the end surveys may have half of a CPU, where they hold no lock of
     const auto ends_after_ns = [](Lock lock, bool is_hurried) {
         World world;
         world.ask_takes_ns = 2 * kMs; // an emulator
-        Sampler sampler({world.tree.root(), {}, {}, {}, {}}, world.query(lock));
+        Sampler sampler({world.tree.root(), {}, {}, {}, {}, {}}, world.query(lock));
         if (is_hurried) sampler.hurry();
         const std::uint64_t begin_ns = world.now_ns;
         sampler.survey(Pid{100});
@@ -375,6 +375,26 @@ TEST_CASE("mappings are cut where policies change") {
     CHECK(rows[0] == Residency{"anonymous", "bind 1", 0, 8, 8, 8});
     CHECK(rows[1].policy == "default");
     CHECK(rows[1].pages == 24);
+}
+
+TEST_CASE("what is pinned of a mapping is estimated by node, from the pages that were drawn") {
+    constexpr std::uint64_t kBegin = 0x7f0000000000;
+    constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+    ResidencySurvey survey(Mappings::parse("7f0000000000-7f0100000000 rw-p 0 00:00 0 \n"), {}, 1);
+    for (auto addresses = survey.next(256); !addresses.empty(); addresses = survey.next(256)) {
+        std::vector<Node> nodes;
+        std::vector<bool> pinned; // the last GiB of four, all of it on node 1
+        for (const std::uint64_t address : addresses) {
+            nodes.push_back(address < kBegin + 2 * kGiB ? Node{0} : Node{1});
+            pinned.push_back(address >= kBegin + 3 * kGiB);
+        }
+        survey.absorb(nodes, pinned);
+    }
+    const auto rows = survey.result(0);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].pinned == 0);
+    CHECK(static_cast<double>(rows[1].pinned) > 0.9 * kGiB / 4096);
+    CHECK(static_cast<double>(rows[1].pinned) < 1.1 * kGiB / 4096);
 }
 
 TEST_CASE("of a mapping that is nearly all hole only what is populated is drawn from") {
