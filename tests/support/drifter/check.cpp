@@ -32,10 +32,13 @@ public:
         check_cpu(*thread_);
         if (worker_.worker.request_ms > 0)
             return; // it waits; its requests are held against the truth together
-        // One that only spins uses none of its memory: nothing can be known of it.
-        if (!worker_.worker.keeps_touching && worker_.worker.memory_before &&
-            thread_->at("verdict") == "unknown")
-            return;
+        // One that only spins uses none of its memory, and of one that sleeps the kernel may run for a
+        // second, to scan for NUMA balancing, where it used its own for a millisecond: nothing can be known
+        // of it.
+        const bool uses_none = !worker_.worker.keeps_touching && worker_.worker.memory_before;
+        const bool hardly_uses =
+            worker_.worker.keeps_touching && static_cast<double>(worker_.used_cpu_ns) < kBusyNs;
+        if ((uses_none || hardly_uses) && thread_->at("verdict") == "unknown") return;
         check_verdict(*thread_);
         check_weights(*thread_);
         for (const auto& away : thread_->at("away"))

@@ -126,6 +126,12 @@ void serve(const Worker& worker, const Bytes& used, Access& access) {
     if (child < 0 || ::waitpid(child, nullptr, 0) != child) throw std::runtime_error("fork failed");
 }
 
+void use(Running& self, const Bytes& used, Access& access) {
+    const std::uint64_t begin_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    access.use(used.begin, used.end);
+    self.truth.used_cpu_ns += now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
+}
+
 void work(Running& self, const Machine& machine) {
     const Worker& worker = self.truth.worker;
     ::prctl(PR_SET_NAME, worker.name.c_str());
@@ -157,7 +163,7 @@ void work(Running& self, const Machine& machine) {
         if (worker.sleep_us > 0) ::usleep(static_cast<useconds_t>(worker.sleep_us));
         const Bytes used = used_by(self);
         if (worker.request_ms > 0) serve(worker, used, access);
-        else if (worker.keeps_touching) access.use(used.begin, used.end);
+        else if (worker.keeps_touching) use(self, used, access);
         else spin();
         ++self.units;
         access.wait(g_stop);

@@ -39,6 +39,7 @@ struct Order {
 struct WorkerTruth {
     Worker worker;
     int tid = 0;
+    std::uint64_t used_cpu_ns = 0; // CPU time it spent at its memory, not asleep and awake, nor spinning
     std::vector<CpuSample> cpu;
     std::vector<MemorySample> memory;
     std::vector<Order> orders;
@@ -57,7 +58,7 @@ struct Truth {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CpuSample, before_ns, time_ns, cpu, cpu_ns, before_cpu_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MemorySample, time_ns, pages)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, begin_ns, end_ns, cpu)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WorkerTruth, worker, tid, cpu, memory, orders, memory_orders)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WorkerTruth, worker, tid, used_cpu_ns, cpu, memory, orders, memory_orders)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Truth, scenario, pid, mover_tid, nodes, cpus, workers)
 
 // Runs the scenario: prints "ready PID", waits for SIGUSR1, works, returns what happened. With `stays` it
