@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMostNamed = 1000; // threads in one command
 constexpr std::size_t kPingPong = 3;     // as many times away and back is a habit
+constexpr double kLeastSpared = 0.1;     // of their remote time, for memory to be moved to such threads
 constexpr double kMostlyOwn = 0.5;       // of a process' memory on a node, to be worth moving
 
 std::string cpu_list(const std::vector<Cpu>& cpus) {
@@ -48,16 +49,26 @@ struct Group {
     std::vector<const ThreadReport*> threads;
 };
 
+bool goes_to_and_fro(const ThreadReport& thread) {
+    return thread.locality.away.size() + thread.locality.away_left_out >= kPingPong;
+}
+
 bool needs_advice(const ThreadReport& thread) {
     if (thread.locality.away.empty()) return false;
-    const bool is_habit = thread.locality.away.size() + thread.locality.away_left_out >= kPingPong;
     return thread.verdict == Verdict::drifted || thread.verdict == Verdict::misplaced ||
-           thread.verdict == Verdict::deserted || (thread.verdict == Verdict::returned && is_habit);
+           thread.verdict == Verdict::deserted ||
+           (thread.verdict == Verdict::returned && goes_to_and_fro(thread));
 }
 
 // What is not sure is no ground to act on.
 bool is_disputed(const ThreadReport& thread) {
     return !thread.locality.profile.contradiction().empty();
+}
+
+double remote_ns_of(const Group& group) {
+    double remote_ns = 0;
+    for (const ThreadReport* thread : group.threads) remote_ns += thread->locality.remote_cpu_ns;
+    return remote_ns;
 }
 
 // Those with the most remote time first: they have the first claim on CPUs and memory.
@@ -79,12 +90,17 @@ std::vector<Group> groups_of(const Report& report) {
                 group, {thread.pid, thread.verdict, last.from, last.to, cause, cpuset_cpus, has_ended, {}});
         group->threads.push_back(&thread);
     }
-    std::ranges::stable_sort(groups, std::ranges::greater{}, [](const Group& group) {
-        double remote_ns = 0;
-        for (const ThreadReport* thread : group.threads) remote_ns += thread->locality.remote_cpu_ns;
-        return remote_ns;
-    });
+    std::ranges::stable_sort(groups, std::ranges::greater{}, remote_ns_of);
     return groups;
+}
+
+// Where `left_ns` of the report's remote time would be left: none more, and a part less for threads that go
+// to and fro. What they did is what they will do; who went once may be better off from now on.
+bool spares_enough(const Group& group, const Report& report, std::uint64_t left_ns) {
+    const bool is_habit = std::ranges::any_of(
+        group.threads, [](const ThreadReport* thread) { return goes_to_and_fro(*thread); });
+    const double spared_ns = static_cast<double>(report.remote_cpu_ns) - static_cast<double>(left_ns);
+    return spared_ns >= (is_habit ? kLeastSpared * remote_ns_of(group) : 0);
 }
 
 // May the whole process be pinned, without harm to threads that are at home elsewhere?
@@ -250,7 +266,7 @@ std::optional<Advice> move_own_memory(const Group& group, const Report& report, 
     const std::uint64_t left_ns = left_if(report, group.threads, [&](const Locality& locality) {
         return remote_if_migrated(locality, group.home, group.to);
     });
-    if (ranges.empty() || left_ns > report.remote_cpu_ns) return std::nullopt;
+    if (ranges.empty() || !spares_enough(group, report, left_ns)) return std::nullopt;
     return Advice{fmt::format("{} what {} of process {} {} to node {}",
                               is_first ? "Move" : "Or let the memory follow: move", thread_words(group),
                               raw(group.pid), group.threads.size() == 1 ? "uses" : "use", raw(group.to)),
@@ -267,7 +283,7 @@ std::optional<Advice> move_all_memory(const Group& group, const Plan& plan, bool
         left_if(report, threads_of(report, group.pid),
                 [&](const Locality& locality) { return remote_if_migrated(locality, group.home, group.to); });
     const Balance balance = balance_of(group, report);
-    if (is_opposed(group, plan.groups) || left_ns > report.remote_cpu_ns || !balance.is_worth_it() ||
+    if (is_opposed(group, plan.groups) || !spares_enough(group, report, left_ns) || !balance.is_worth_it() ||
         balance.losers > 0)
         return std::nullopt;
     return Advice{fmt::format("{} process {}'s memory to node {}",

@@ -247,6 +247,26 @@ TEST_CASE("a thread that is thrown to and fro is told to be kept at home, wherev
     }
 }
 
+TEST_CASE(
+    "memory does not follow a thread that is thrown to and fro, where that would spare next to nothing") {
+    const auto thrown = [](double home_ms, double away_ms) {
+        Story story;
+        story.at(0).seen(7, 0);
+        story.at(1).touch(7, 100, 1000, 0);
+        double now_ms = home_ms;
+        for (int i = 0; i < 4; ++i, now_ms += home_ms) {
+            story.at(now_ms).move(7, 0, 2, now_ms);
+            now_ms += away_ms;
+            if (i < 3) story.at(now_ms).move(7, 2, 0, now_ms);
+        }
+        now_ms -= home_ms;
+        story.at(now_ms - 1).add(0, Residency{"anonymous", "default", 0, 1000, 1000, 1000});
+        return story.at(now_ms).runtime(7, 2, now_ms).end().report();
+    };
+    CHECK(has_command(thrown(200, 400), "numadrift move"));
+    CHECK_FALSE(has_command(thrown(300, 310), "numadrift move"));
+}
+
 TEST_CASE("no command is given for a thread that has ended") {
     Story story = drifted();
     story.at(0).seen(8, 0);
