@@ -112,10 +112,10 @@ std::optional<control::Server> open_control() {
 
 Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const std::string& how,
                            Session session, Ready& ready) {
-    auto writer = trace::Writer::create(options.file.empty()
-                                            ? fmt::format("numadrift-{}-{:%Y%m%d-%H%M%S}.ndt", host_name(),
-                                                          fmt::localtime(std::time(nullptr)))
-                                            : options.file);
+    auto writer = options.file.empty()
+                      ? trace::Writer::create_new(fmt::format("numadrift-{}-{:%Y%m%d-%H%M%S}", host_name(),
+                                                              fmt::localtime(std::time(nullptr))))
+                      : trace::Writer::create(options.file);
     if (!writer) return writer.error();
     say_what_is_off(live);
     say(fmt::format("Recording {} to {}; Ctrl-C ends it.", printable(how), writer->path()));

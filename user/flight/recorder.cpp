@@ -23,13 +23,10 @@ constexpr double kReserveShare = 0.01;                // … and of the file sys
 
 } // namespace
 
-std::string Recorder::name_of_file() const {
+std::string Recorder::stem_of_file() const {
     std::string stem = options_.file;
     if (stem.ends_with(".ndt")) stem.resize(stem.size() - 4);
-    const std::string base = fmt::format("{}-{:%Y%m%d-%H%M%S}", stem, fmt::localtime(std::time(nullptr)));
-    std::string name = base + ".ndt";
-    for (int i = 2; ::access(name.c_str(), F_OK) == 0; ++i) name = fmt::format("{}-{}.ndt", base, i);
-    return name;
+    return fmt::format("{}-{:%Y%m%d-%H%M%S}", stem, fmt::localtime(std::time(nullptr)));
 }
 
 Status Recorder::check_space(const std::string& file, std::uint64_t needed_bytes) const {
@@ -48,12 +45,13 @@ Status Recorder::check_space(const std::string& file, std::uint64_t needed_bytes
 }
 
 Result<std::string> Recorder::begin_file(std::uint64_t now_ns) {
-    const std::string name = name_of_file();
+    const std::string stem = stem_of_file();
     // As much may follow as is held, and what is carried.
-    if (auto status = check_space(name, 2 * ring_.bytes() + kCarriedBytes); !status) return status.error();
-    auto writer = trace::Writer::create(name);
+    if (auto status = check_space(stem, 2 * ring_.bytes() + kCarriedBytes); !status) return status.error();
+    auto writer = trace::Writer::create_new(stem);
     if (!writer) return writer.error();
     writer_.emplace(*std::move(writer));
+    const std::string name = writer_->path();
     if (auto status = ring_.write(*writer_); !status) {
         ::unlink(name.c_str()); // half a window would be all that fits
         writer_.reset();

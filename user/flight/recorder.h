@@ -47,7 +47,7 @@ public:
 private:
     Result<std::string> begin_file(std::uint64_t now_ns);
     Status check_space(const std::string& file, std::uint64_t needed_bytes) const;
-    std::string name_of_file() const;
+    std::string stem_of_file() const;
     void end_file(const std::string& why);
     void give_up_file(const Error& error);
 

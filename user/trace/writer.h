@@ -13,8 +13,11 @@ namespace numadrift::trace {
 
 class Writer final : public Sink {
 public:
-    // Creates `path` with mode 0600; an existing file is replaced, a symbolic link is not followed.
+    // Creates `path` with mode 0600. An existing file is replaced, if it is the user's and nobody is writing
+    // a trace to it; a symbolic link is not followed.
     static Result<Writer> create(const std::string& path);
+    // The same under a name that no file has: STEM.ndt, or STEM-2.ndt and so on.
+    static Result<Writer> create_new(const std::string& stem);
 
     // After an error (disk full, …) the file ends with its last whole chunk, and every further
     // call answers the same error.
@@ -31,6 +34,7 @@ public:
 
 private:
     Writer(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+    static Result<Writer> begin(Fd fd, const std::string& path);
     Status put(std::string_view bytes);
 
     Fd fd_;

@@ -315,6 +315,47 @@ TEST_CASE("a trace is private: mode 0600, and a symbolic link is not followed") 
     CHECK(writer.error().hint.find("symbolic link") != std::string::npos);
 }
 
+TEST_CASE("two traces never share a file") {
+    const Temporary file("old content");
+    {
+        const auto first = trace::Writer::create(file.path());
+        REQUIRE(first);
+        const auto second = trace::Writer::create(file.path());
+        REQUIRE_FALSE(second);
+        CHECK(second.error().what.find("another numadrift is writing to it") != std::string::npos);
+    }
+    CHECK(trace::Writer::create(file.path())); // it is over
+
+    const std::string stem = file.path() + ".new";
+    const auto one = trace::Writer::create_new(stem);
+    const auto other = trace::Writer::create_new(stem);
+    REQUIRE((one && other));
+    CHECK(one->path() == stem + ".ndt");
+    CHECK(other->path() == stem + "-2.ndt");
+    for (const auto* writer : {&*one, &*other}) ::unlink(writer->path().c_str());
+}
+
+TEST_CASE("what is not the user's, or no file, is not written to") {
+    if (::geteuid() == 0) {
+        const Temporary file("somebody else's");
+        REQUIRE(::chown(file.path().c_str(), 65534, 65534) == 0);
+        const auto writer = trace::Writer::create(file.path());
+        REQUIRE_FALSE(writer);
+        CHECK(writer.error().what.find("it belongs to user 65534") != std::string::npos);
+        const auto kept = read_file(file.path());
+        REQUIRE(kept);
+        CHECK(*kept == "somebody else's");
+    }
+    const Temporary place("");
+    const std::string fifo = place.path() + ".fifo";
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    CHECK_FALSE(trace::Writer::create(fifo)); // and nobody waits for a reader
+    const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK);
+    CHECK_FALSE(trace::Writer::create(fifo));
+    ::close(reader);
+    ::unlink(fifo.c_str());
+}
+
 TEST_CASE("a full disk is a clear error") {
     auto writer = trace::Writer::create("/dev/full");
     REQUIRE_FALSE(writer);
