@@ -3,8 +3,11 @@
 #include "util/file.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <exception>
+#include <fmt/core.h>
 #include <map>
 
 int main(int argc, char** argv) {
@@ -43,7 +46,10 @@ int main(int argc, char** argv) {
     const auto run = verbs.at(app.get_subcommands().front()->get_name());
     const auto status = [&run]() -> Result<int> {
         try {
-            return run();
+            auto answer = run();
+            if (answer && std::fflush(stdout) != 0)
+                return Error{fmt::format("cannot write to stdout: {}", errno_text(errno)), {}};
+            return answer;
         } catch (const std::exception& error) { // stdout that is closed, no memory
             return Error{error.what(), {}};
         }

@@ -1,10 +1,14 @@
 #include "cli/child.h"
 
+#include "util/text.h"
+
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,9 +32,26 @@ namespace {
     ::_exit(127);
 }
 
+// As execvp() looks for it: 0, or why there is none.
+int find_program(const std::string& name) {
+    if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? 0 : errno;
+    const char* path = std::getenv("PATH");
+    std::istringstream directories(path ? path : "/bin:/usr/bin");
+    int why = ENOENT;
+    for (std::string directory; std::getline(directories, directory, ':');) {
+        const std::string program = (directory.empty() ? "." : directory) + "/" + name;
+        if (::access(program.c_str(), X_OK) == 0) return 0;
+        if (errno == EACCES) why = EACCES;
+    }
+    return why;
+}
+
 } // namespace
 
 Result<Child> Child::spawn(const std::vector<std::string>& command) {
+    if (const int why = find_program(command.front()); why != 0)
+        return Error{fmt::format("cannot run {}: {}", printable(command.front()), errno_text(why)),
+                     "everything after -- is the command, a program first, then its arguments"};
     std::vector<std::string> words = command;
     std::vector<char*> arguments;
     arguments.reserve(words.size() + 1);
