@@ -1,8 +1,10 @@
-// Lines of text for people, broken at 80 columns.
+// Lines of text for people, broken at 80 columns. All that a report says goes through here, so nothing
+// foreign in it reaches a terminal that obeys it.
 #pragma once
 
+#include "util/text.h"
+
 #include <fmt/core.h>
-#include <iterator>
 #include <string>
 
 namespace numadrift {
@@ -12,13 +14,13 @@ public:
     static constexpr std::size_t kWidth = 80;
 
     template <class... Args> void line(fmt::format_string<Args...> format, Args&&... args) {
-        fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
-        text_ += '\n';
+        text_ += printable(fmt::format(format, std::forward<Args>(args)...)) + '\n';
     }
     void blank() { text_ += '\n'; }
 
     // Words broken at 80 columns, further lines indented.
-    void wrapped(const std::string& words, std::size_t indent) {
+    void wrapped(const std::string& text, std::size_t indent) {
+        const std::string words = printable(text);
         std::string line;
         std::size_t at = 0;
         while (at < words.size()) {

@@ -1,5 +1,7 @@
 #include "util/file.h"
 
+#include "util/text.h"
+
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
@@ -31,7 +33,7 @@ std::string read_line(const std::string& path) {
 }
 
 void say(const std::string& line) {
-    std::fputs((line + "\n").c_str(), stderr);
+    std::fputs((printable(line) + "\n").c_str(), stderr);
     std::fflush(stderr);
 }
 

@@ -1,7 +1,9 @@
+#include "report/compare.h"
 #include "report/json.h"
 #include "report/text.h"
 #include "story.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -25,6 +27,24 @@ std::size_t longest_line(const std::string& text) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) longest = std::max(longest, line.size());
     return longest;
+}
+
+// With an event of each kind, whose texts are what a terminal obeys.
+Story hostile() {
+    Story story = one_drifts();
+    const auto fill = [](const char*, auto& field) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::string>)
+            field = "\x1b]0;owned\a\n\xc2\x9b";
+    };
+#define ND_ADD(code, lower, Type)                                                                            \
+    {                                                                                                        \
+        Type fields;                                                                                         \
+        Type::visit_fields(fields, fill);                                                                    \
+        story.add(0, fields);                                                                                \
+    }
+    ND_USER_EVENTS(ND_ADD)
+#undef ND_ADD
+    return story;
 }
 
 } // namespace
@@ -158,4 +178,15 @@ TEST_CASE("a trace that names very many nodes is analysed, and told in bounds") 
     const Report report = story.end().report();
     CHECK(report.topology.nodes.size() <= Topology::kMostNodes);
     CHECK(report.threads.size() == 1);
+}
+
+TEST_CASE("nothing in a report is a command to a terminal, whatever the trace says") {
+    const Report report = hostile().report();
+    const std::string compared = render_comparison(compare(report, report, {}), report, report);
+    for (const std::string& text : {render_text(report, {}), compared}) {
+        CHECK(text.find("\\x1b]0;owned") != std::string::npos);
+        CHECK(std::ranges::none_of(text,
+                                   [](char c) { return c != '\n' && (c == '\x7f' || (c >= 0 && c < ' ')); }));
+        CHECK(text.find("\xc2\x9b") == std::string::npos);
+    }
 }
