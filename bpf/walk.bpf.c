@@ -60,8 +60,8 @@ static __always_inline void find_page_map(struct task_struct *task)
 		page_walk.page_map = map;
 }
 
-#define PIN_BIAS 1024 /* GUP_PIN_COUNTING_BIAS: what a pin adds to the references of a small page  \
-		       */
+/* GUP_PIN_COUNTING_BIAS: what a pin adds to the references of a small page. */
+#define PIN_BIAS 1024
 
 /*
  * folio_maybe_dma_pinned(): a small page has its pins among its references, which are as many only
