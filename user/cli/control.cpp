@@ -1,6 +1,7 @@
 #include "control/control.h"
 
 #include "cli/cli.h"
+#include "util/text.h"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -33,7 +34,7 @@ Result<int> speak(const std::string& verb, const ControlOptions& options) {
         if (byte == '\n' || byte == '\0') byte = ' ';
     const auto answer = control::say(*recorder, line.empty() ? verb : verb + " " + line);
     if (!answer) return answer.error();
-    if (auto status = print_out(*answer + "\n"); !status) return status.error();
+    if (auto status = print_out(printable(*answer) + "\n"); !status) return status.error();
     return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "control/control.h"
 
+#include "util/clock.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -18,7 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostBytes = 4096; // of a line
-constexpr int kPatienceMs = 200;         // of the recorder: it has other things to do
+constexpr std::size_t kMostCallers = 16;
+constexpr std::uint64_t kPatienceNs = 2'000'000'000;
+constexpr int kFirstWordMs = 2; // who has just called is about to speak
 constexpr int kAnswerMs = 5000;
 
 std::string socket_of(int recorder) {
@@ -44,8 +48,20 @@ std::string read_line_from(int fd, int patience_ms) {
     return line;
 }
 
-// Root, or who records.
-bool is_welcome(int fd) {
+// What has come of a line by now; false: the line is over, or nothing will come any more.
+bool goes_on(int fd, std::string& line) {
+    while (line.size() < kMostBytes) {
+        char byte = 0;
+        const ssize_t got = ::recv(fd, &byte, 1, MSG_DONTWAIT);
+        if (got < 0) return errno == EAGAIN || errno == EINTR;
+        if (got == 0 || byte == '\n') return false;
+        line.push_back(byte);
+    }
+    return false;
+}
+
+// The other end is root's, or this user's.
+bool is_trusted(int fd) {
     ucred peer{};
     socklen_t size = sizeof peer;
     if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
@@ -93,16 +109,30 @@ Server::~Server() {
     if (listener_) ::unlink(path_.c_str());
 }
 
-void Server::pass(const Answer& answer) const {
-    for (;;) {
-        const Fd caller(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (!caller) return;
-        if (!is_welcome(caller.get())) continue;
-        const std::string line = read_line_from(caller.get(), kPatienceMs);
-        if (line.empty()) continue;
-        const std::string reply = answer(line) + "\n";
-        (void)::send(caller.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+bool Server::welcome_more() {
+    const std::size_t before = callers_.size();
+    while (callers_.size() < kMostCallers) {
+        Fd caller(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (!caller) break;
+        if (is_trusted(caller.get()))
+            callers_.push_back({std::move(caller), monotonic_ns() + kPatienceNs, {}});
     }
+    return callers_.size() > before;
+}
+
+void Server::pass(const Answer& answer) {
+    if (welcome_more()) {
+        pollfd newest{callers_.back().fd.get(), POLLIN, 0};
+        (void)::poll(&newest, 1, kFirstWordMs);
+    }
+    const std::uint64_t now_ns = monotonic_ns();
+    std::erase_if(callers_, [&](Caller& caller) {
+        if (goes_on(caller.fd.get(), caller.line)) return now_ns >= caller.until_ns;
+        if (caller.line.empty()) return true;
+        const std::string reply = answer(caller.line) + "\n";
+        (void)::send(caller.fd.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        return true;
+    });
 }
 
 std::vector<int> recorders() {
@@ -128,6 +158,9 @@ Result<std::string> say(int recorder, const std::string& line) {
         ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
         return Error{fmt::format("cannot reach recorder {} at {}: {}", recorder, path, errno_text(errno)),
                      errno == EACCES ? "ask as root or as the user who records" : "does it still run?"};
+    if (!is_trusted(socket.get()))
+        return Error{fmt::format("recorder {} at {} is another user's", recorder, path),
+                     "it is not spoken to; ask as the user who records"};
     if (write_all(socket.get(), line.substr(0, kMostBytes - 1) + "\n") != 0)
         return Error{fmt::format("recorder {} does not listen", recorder), {}};
     const std::string answer = read_line_from(socket.get(), kAnswerMs);

@@ -5,6 +5,7 @@
 #include "util/file.h"
 #include "util/result.h"
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,7 +15,8 @@ namespace numadrift::control {
 // Where the sockets are; NUMADRIFT_RUN_DIR says otherwise (tests).
 std::string directory();
 
-// A recorder's end. Answers at once, when it is asked to look.
+// A recorder's end. Answers when it is asked to look, and waits for nobody: who has not said his line within
+// two seconds is hung up on.
 class Server {
 public:
     // Error: the directory cannot be made, or the socket not bound.
@@ -24,17 +26,25 @@ public:
     ~Server();
 
     using Answer = std::function<std::string(const std::string& line)>;
-    // Reads what came, answers it, and closes.
-    void pass(const Answer& answer) const;
+    // Reads what came, answers what is complete, and closes.
+    void pass(const Answer& answer);
 
     // Is readable when somebody asks.
     int fd() const { return listener_.get(); }
 
 private:
+    struct Caller {
+        Fd fd;
+        std::uint64_t until_ns = 0;
+        std::string line; // as far as it has come
+    };
+
     explicit Server(Fd listener, std::string path) : listener_(std::move(listener)), path_(std::move(path)) {}
+    bool welcome_more();
 
     Fd listener_;
     std::string path_;
+    std::vector<Caller> callers_;
 };
 
 // Ids of the recorders that run here.

@@ -2,14 +2,19 @@
 #include "control/control.h"
 
 #include "temporary.h"
+#include "util/clock.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 using namespace numadrift;
 using namespace numadrift::test;
@@ -50,6 +55,45 @@ TEST_CASE("what is said to a recorder reaches it, and its answer comes back") {
         CHECK(cut);
     }
     CHECK(control::recorders().empty());
+    ::unsetenv("NUMADRIFT_RUN_DIR");
+}
+
+TEST_CASE("a recorder waits for nobody who calls it and does not speak") {
+    Tree place;
+    ::setenv("NUMADRIFT_RUN_DIR", place.root().c_str(), 1);
+    auto server = control::Server::open();
+    REQUIRE(server);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "{}/{}.sock", place.root(), ::getpid());
+    std::vector<Fd> silent;
+    for (int i = 0; i < 5; ++i) {
+        silent.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        REQUIRE(::connect(silent.back().get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    }
+    REQUIRE(::write(silent.front().get(), "mar", 3) == 3);
+
+    Result<std::string> answer = Error{"", ""};
+    std::thread asker([&] { answer = control::say(::getpid(), "mark x"); });
+    bool is_heard = false;
+    std::uint64_t longest_ns = 0;
+    const std::uint64_t begin_ns = monotonic_ns();
+    while (!is_heard || monotonic_ns() < begin_ns + 2'500'000'000) {
+        const std::uint64_t pass_ns = monotonic_ns();
+        server->pass([&is_heard](const std::string& line) {
+            is_heard = line == "mark x";
+            return std::string("done");
+        });
+        longest_ns = std::max(longest_ns, monotonic_ns() - pass_ns);
+        ::usleep(10'000);
+    }
+    asker.join();
+    CHECK(answer);
+    CHECK(longest_ns < 500'000'000); // 5 calls of 200 ms it was
+    for (const Fd& caller : silent) {
+        char byte = 0;
+        CHECK(::recv(caller.get(), &byte, 1, MSG_DONTWAIT) == 0); // hung up on
+    }
     ::unsetenv("NUMADRIFT_RUN_DIR");
 }
 
