@@ -169,6 +169,7 @@ typedef struct {
 struct page {
 	memdesc_flags_t flags; /* from 6.18 */
 	atomic_t _refcount;
+	atomic_t _mapcount; /* of a small page, minus 1 */
 };
 
 struct folio {

@@ -64,15 +64,15 @@ static __always_inline void find_page_map(struct task_struct *task)
 #define PIN_BIAS 1024
 
 /*
- * folio_maybe_dma_pinned(): a small page has its pins among its references, which are as many only
- * where a thousand processes share it; a huge one counts them apart. Of a large folio that is
- * mapped by small entries nothing is known.
+ * folio_maybe_dma_pinned(): a small page has its pins among its references, of which each process
+ * that maps it has one; a huge one counts them apart. Of a large folio that is mapped by small
+ * entries nothing is known.
  */
 static __always_inline bool is_pinned(u64 frame, u32 shift)
 {
 	u64 page_bytes = bpf_core_type_size(struct page), flags = 0;
+	int references = 0, maps = 0, pins = 0;
 	struct page *page;
-	int count = 0;
 
 	if (!page_walk.page_map || !frame)
 		return false;
@@ -80,23 +80,15 @@ static __always_inline bool is_pinned(u64 frame, u32 shift)
 		struct folio *folio = (void *)(page_walk.page_map + (frame & ~511ull) * page_bytes);
 
 		return bpf_core_field_exists(folio->_pincount) &&
-		       !bpf_core_read(&count, sizeof(count), &folio->_pincount.counter) &&
-		       count > 0;
+		       !bpf_core_read(&pins, sizeof(pins), &folio->_pincount.counter) && pins > 0;
 	}
 	page = (void *)(page_walk.page_map + frame * page_bytes);
+	if (!bpf_core_field_exists(page->_refcount) || !bpf_core_field_exists(page->_mapcount))
+		return false;
 	return !bpf_probe_read_kernel(&flags, sizeof(flags), page) && !HAS_HEAD(flags) &&
-	       !bpf_core_read(&count, sizeof(count), &page->_refcount.counter) && count >= PIN_BIAS;
-}
-
-__noinline int answer_pinned(u32 index)
-{
-	u32 i = index % ND_WALK_PAGES;
-	struct page_entry found;
-
-	walk_node(walk_query.pgd, walk_query.address[i], &found);
-	walk_query.pinned[i] =
-	    found.pte && is_pinned(frame_of(&found, walk_query.address[i]), found.shift);
-	return 0;
+	       !bpf_core_read(&references, sizeof(references), &page->_refcount.counter) &&
+	       !bpf_core_read(&maps, sizeof(maps), &page->_mapcount.counter) &&
+	       references - (maps + 1) >= PIN_BIAS;
 }
 
 __noinline int answer_page(u32 index)
@@ -107,6 +99,7 @@ __noinline int answer_page(u32 index)
 	walk_query.node[i] = walk_node(walk_query.pgd, walk_query.address[i], &found);
 	walk_query.shift[i] = found.shift;
 	walk_query.frame[i] = found.pte ? frame_of(&found, walk_query.address[i]) : 0;
+	walk_query.pinned[i] = found.pte && is_pinned(walk_query.frame[i], found.shift);
 	if (found.failed)
 		walk_query.node[i] = ND_WALK_FAILED;
 	return 0;
@@ -162,10 +155,7 @@ int each_walk(struct bpf_iter__task *ctx)
 		for (u32 i = 0; i < ND_WALK_PAGES; i++) {
 			if (i >= walk_query.pages)
 				break;
-			if (walk_query.question == ND_WALK_pinned)
-				answer_pinned(i);
-			else
-				answer_page(i);
+			answer_page(i);
 		}
 	}
 	/* It ended, or runs another program: the tables may have been freed meanwhile. */

@@ -185,7 +185,6 @@ enum nd_walk_question {
 	ND_WALK_nodes,	   /* of the pages at `address` */
 	ND_WALK_base,	   /* where is the direct map? */
 	ND_WALK_populated, /* which blocks from `cursor` to `end` have a page table? */
-	ND_WALK_pinned,	   /* of the pages at `address`: is it? */
 };
 struct nd_walk_query {
 	u32 pid;

@@ -1,8 +1,11 @@
 #include "source/live/live.h"
 #include "util/clock.h"
+#include "util/file.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <doctest/doctest.h>
+#include <fmt/core.h>
 #include <linux/io_uring.h>
 #include <map>
 #include <sys/mman.h>
@@ -68,6 +71,13 @@ private:
     bool is_ready_ = false;
 };
 
+// AnonHugePages of a process.
+std::size_t huge_bytes(Pid pid) {
+    const auto sums = read_file(fmt::format("/proc/{}/smaps_rollup", raw(pid)));
+    const auto at = sums ? sums->find("AnonHugePages:") : std::string::npos;
+    return at == std::string::npos ? 0 : std::strtoull(sums->c_str() + at + 14, nullptr, 10) * 1024;
+}
+
 using Surveys = std::map<std::uint32_t, std::map<std::uint64_t, std::vector<Residency>>>; // by pid and time
 
 Surveys record_surveys(const std::vector<Pid>& pids, std::uint64_t stop_ns) {
@@ -110,6 +120,10 @@ TEST_CASE("what is pinned of a process is told by its surveys, of small pages an
         const Holder holder(advice, kPinned);
         if (!holder.is_ready()) {
             MESSAGE("SKIPPED: needs io_uring");
+            return;
+        }
+        if (advice == MADV_HUGEPAGE && huge_bytes(holder.pid()) < kBytes) {
+            MESSAGE("SKIPPED: needs huge pages");
             return;
         }
         auto surveys = record_surveys({holder.pid()}, monotonic_ns() + kLongNs);

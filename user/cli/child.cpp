@@ -2,13 +2,13 @@
 
 #include "util/text.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,12 +36,14 @@ namespace {
 int find_program(const std::string& name) {
     if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? 0 : errno;
     const char* path = std::getenv("PATH");
-    std::istringstream directories(path ? path : "/bin:/usr/bin");
+    const std::string directories = path ? path : "/bin:/usr/bin";
     int why = ENOENT;
-    for (std::string directory; std::getline(directories, directory, ':');) {
-        const std::string program = (directory.empty() ? "." : directory) + "/" + name;
-        if (::access(program.c_str(), X_OK) == 0) return 0;
+    for (std::size_t begin = 0; begin <= directories.size();) {
+        const std::size_t end = std::min(directories.find(':', begin), directories.size());
+        const std::string directory = begin == end ? "." : directories.substr(begin, end - begin);
+        if (::access((directory + "/" + name).c_str(), X_OK) == 0) return 0;
         if (errno == EACCES) why = EACCES;
+        begin = end + 1;
     }
     return why;
 }

@@ -148,18 +148,20 @@ std::optional<std::uint64_t> AdviceFacts::surveyed_ns(Pid pid) const {
     return survey == report_.residency.end() ? std::nullopt : std::optional(survey->second.time_ns);
 }
 
-// What is counted and was not found may be anywhere.
+// VmPin counts what is pinned twice twice, and a survey estimates: where it found a good part of what is
+// counted, it found all; else the rest may be anywhere.
 std::uint64_t AdviceFacts::pinned_bytes_on(Pid pid, Node node) const {
     std::uint64_t found_pages = 0;
     std::uint64_t here_pages = 0;
     if (const auto survey = report_.residency.find(pid); survey != report_.residency.end())
         for (const Residency& row : survey->second.rows) {
             found_pages += row.pinned;
-            if (Node{row.node} == node) here_pages += row.pinned;
+            if (Node{row.node} == node && sampling::is_own_memory(row.mapping)) here_pages += row.pinned;
         }
     const auto process = report_.processes.find(pid);
     const std::uint64_t counted = process == report_.processes.end() ? 0 : process->second.pinned_bytes;
-    return here_pages * kPageBytes + counted - std::min(counted, found_pages * kPageBytes);
+    const bool is_found = 2 * found_pages * kPageBytes >= counted;
+    return here_pages * kPageBytes + (is_found ? 0 : counted - found_pages * kPageBytes);
 }
 
 bool AdviceFacts::is_pinned_on(Pid pid, Node node) const {

@@ -61,8 +61,8 @@ public:
     // When that survey was. None: it was not surveyed.
     std::optional<std::uint64_t> surveyed_ns(Pid pid) const;
 
-    // Of the process, by devices, RDMA or io_uring, on the node or, where nobody could tell, anywhere: it
-    // cannot be moved.
+    // Of what is the process' own, by devices, RDMA or io_uring, on the node or, where nobody could tell,
+    // anywhere: it cannot be moved.
     std::uint64_t pinned_bytes_on(Pid pid, Node node) const;
 
     // More is pinned than half of what is its own on the node. False where that was not surveyed.

@@ -219,7 +219,7 @@ void Sampler::ask_survey(std::size_t most, std::vector<Event>& events) {
     auto& [pid, survey] = *survey_;
     const auto addresses = survey.next(most);
     const auto nodes = addresses.empty() ? std::nullopt : query_.ask(pid, addresses);
-    if (nodes) return survey.absorb(*nodes, pinned_among(options_, pid, addresses, query_));
+    if (nodes) return survey.absorb(*nodes, options_.pinned ? options_.pinned() : std::vector<bool>());
     const std::uint64_t now_ns = query_.now_ns();
     if (addresses.empty())
         for (Residency& row : survey.result(resident_pages(options_.root, pid)))

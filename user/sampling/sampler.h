@@ -30,8 +30,8 @@ struct SamplerOptions {
     PageQuery::Ask ask;       // where pages are; empty: by move_pages(2)
     // Which parts of a range may hold memory; empty: nobody can tell.
     std::function<std::vector<AddressRange>(Pid, const AddressRange&)> populated;
-    // Which of these pages are pinned; empty where nobody can tell.
-    std::function<std::vector<bool>(Pid, std::span<const std::uint64_t> addresses)> pinned;
+    // Which of the pages that were asked for last are pinned; empty where nobody can tell.
+    std::function<std::vector<bool>()> pinned;
 };
 
 // A sample whose address was worked out; by the kernel side itself, then its page was looked up too.

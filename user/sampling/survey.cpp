@@ -36,15 +36,6 @@ ResidencySurvey begin_survey(const SamplerOptions& options, Pid pid, const Mappi
     return survey;
 }
 
-std::vector<bool> pinned_among(const SamplerOptions& options, Pid pid,
-                               std::span<const std::uint64_t> addresses, PageQuery& query) {
-    if (!options.pinned) return {};
-    const PageQuery::Spent begin = query.now();
-    auto pinned = options.pinned(pid, addresses);
-    query.charge_since(begin);
-    return pinned;
-}
-
 Result<Survey> survey_process(const SamplerOptions& options, Pid pid) {
     const auto begin = std::chrono::steady_clock::now();
     const auto text = read_file(fmt::format("{}/proc/{}/maps", options.root, raw(pid)));
@@ -64,7 +55,7 @@ Result<Survey> survey_process(const SamplerOptions& options, Pid pid) {
             if (!nodes)
                 return Error{fmt::format("cannot ask where the memory of process {} is", raw(pid)),
                              "has it ended? else: move_pages(2) needs CAP_SYS_PTRACE for it"};
-            plan.absorb(*nodes, pinned_among(options, pid, addresses, query));
+            plan.absorb(*nodes, options.pinned ? options.pinned() : std::vector<bool>());
         }
         std::this_thread::sleep_for(kPause);
     }

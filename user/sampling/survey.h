@@ -23,10 +23,6 @@ struct Survey {
 ResidencySurvey begin_survey(const SamplerOptions& options, Pid pid, const Mappings& mappings,
                              std::uint64_t seed, PageQuery& query);
 
-// Which of the pages are pinned, empty where nobody can tell; paid as well.
-std::vector<bool> pinned_among(const SamplerOptions& options, Pid pid,
-                               std::span<const std::uint64_t> addresses, PageQuery& query);
-
 // Error: the process is gone, or may not be asked about.
 Result<Survey> survey_process(const SamplerOptions& options, Pid pid);
 

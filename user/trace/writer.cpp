@@ -30,15 +30,15 @@ Error cannot_write(const std::string& path, int error) {
     return {fmt::format("cannot write {}: {}", path, errno_text(error)), hint_for(error)};
 }
 
-// Makes the open file ours and empty. Where files cannot be locked (some network file systems) nobody knows
-// who else writes.
-Status claim(int fd, const std::string& path) {
+// Makes the open file ours and empty. One that was just made may be another user's all the same (NFS). Where
+// files cannot be locked (some network file systems) nobody knows who else writes.
+Status claim(int fd, const std::string& path, bool is_new) {
     struct stat status {};
     if (::fstat(fd, &status) != 0) return cannot_write(path, errno);
     if (S_ISCHR(status.st_mode)) return Done{};
     if (!S_ISREG(status.st_mode))
         return Error{fmt::format("cannot write {}: it is no file", path), "choose a file with -o FILE"};
-    if (status.st_uid != ::geteuid())
+    if (!is_new && status.st_uid != ::geteuid())
         return Error{fmt::format("cannot replace {}: it belongs to user {}", path, status.st_uid),
                      "remove it, or choose another file with -o FILE"};
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
@@ -52,22 +52,24 @@ Status claim(int fd, const std::string& path) {
 
 // O_NONBLOCK: nobody waits for the other end of a FIFO.
 Result<Writer> Writer::create(const std::string& path) {
-    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
-    if (!fd) return cannot_write(path, errno);
-    return begin(std::move(fd), path);
+    Fd made(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (made) return begin(std::move(made), path, true);
+    Fd found(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+    if (found) return begin(std::move(found), path, false);
+    return cannot_write(path, errno);
 }
 
 Result<Writer> Writer::create_new(const std::string& stem) {
     for (int number = 1;; ++number) {
         const std::string path = number == 1 ? stem + ".ndt" : fmt::format("{}-{}.ndt", stem, number);
-        Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-        if (fd) return begin(std::move(fd), path);
+        Fd made(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+        if (made) return begin(std::move(made), path, true);
         if (errno != EEXIST || number == kMostAlike) return cannot_write(path, errno);
     }
 }
 
-Result<Writer> Writer::begin(Fd fd, const std::string& path) {
-    if (auto status = claim(fd.get(), path); !status) return status.error();
+Result<Writer> Writer::begin(Fd fd, const std::string& path, bool is_new) {
+    if (auto status = claim(fd.get(), path, is_new); !status) return status.error();
     Writer writer(std::move(fd), path);
     if (auto status = writer.put(kFileMagic); !status) return status.error();
     return writer;

@@ -34,7 +34,7 @@ public:
 
 private:
     Writer(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
-    static Result<Writer> begin(Fd fd, const std::string& path);
+    static Result<Writer> begin(Fd fd, const std::string& path, bool is_new);
     Status put(std::string_view bytes);
 
     Fd fd_;

@@ -1,5 +1,6 @@
 #include "source/live/governor.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 
 using numadrift::live::CostRate;
@@ -61,6 +62,34 @@ TEST_CASE("a slice ends in time, and a pause that became longer makes the next o
     }
     CHECK(seen_ns > now_ns / 32 * 0.98);
     CHECK(seen_ns < now_ns / 32 * 1.02);
+}
+
+TEST_CASE("where switching takes longer than all pauses, slices are as long as to stand for all time") {
+    Governor governor(kBudgetNs);
+    std::uint64_t now_ns = 0;
+    governor.measured({200 * kMs, 2 * kMs}, now_ns);
+    REQUIRE(governor.one_in() == 32);
+    std::uint64_t seen_ns = 0;
+    std::uint64_t slice_begin_ns = 0;
+    for (int i = 0; i < 100; ++i) {
+        const std::uint64_t due_ns = governor.due_ns();
+        if (governor.is_on()) seen_ns += due_ns - slice_begin_ns;
+        now_ns = std::max(now_ns, due_ns) + 4000 * kMs;
+        governor.switched(now_ns);
+        slice_begin_ns = now_ns;
+    }
+    CHECK(seen_ns > now_ns / 32 * 0.9);
+    CHECK(seen_ns < now_ns / 32 * 1.1);
+}
+
+TEST_CASE("a cost that may be much less makes nothing be seen less") {
+    Governor governor(kBudgetNs);
+    governor.measured({200 * kMs, 2 * kMs}, 0);
+    REQUIRE(governor.one_in() == 32);
+    governor.measured({900 * kMs, 2 * kMs, true}, 20 * kMs);
+    governor.switched(25 * kMs);
+    governor.switched(800 * kMs);
+    CHECK(governor.one_in() == 32);
 }
 
 TEST_CASE("when the storm is over all is seen again") {

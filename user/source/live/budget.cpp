@@ -20,34 +20,37 @@ std::uint64_t Budget::due_ns() const {
     return governor_.is_on() ? std::min(governor_.due_ns(), cost_.due_ns()) : governor_.due_ns();
 }
 
-void Budget::take(const std::optional<CostRate>& rate, std::uint64_t now_ns) {
+// What took long to measure is old by now, and a slice begins now.
+void Budget::take(const std::optional<CostRate>& rate) {
     if (!rate) return;
-    governor_.measured(*rate, now_ns);
-    if (governor_.is_on() && governor_.one_in() > 1) programs_.end_fault_slice(governor_.due_ns());
+    governor_.measured(*rate, monotonic_ns());
+    open_slice();
+}
+
+void Budget::open_slice() {
+    const std::uint64_t due_ns = governor_.due_ns();
+    if (governor_.is_on()) programs_.end_fault_slice(due_ns == Governor::kNever ? 0 : due_ns);
 }
 
 void Budget::pass(std::vector<Event>& events) {
     if (switching_.valid()) return end_switch(events);
     const std::uint64_t now_ns = monotonic_ns();
     if (now_ns >= governor_.due_ns()) {
-        if (governor_.is_on()) take(cost_.end_slice(now_ns, governor_.due_ns(), programs_), now_ns);
+        if (governor_.is_on()) take(cost_.end_slice(now_ns, governor_.on_until_ns(), programs_));
         begin_switch();
         end_switch(events);
     } else if (now_ns >= cost_.due_ns()) {
-        take(cost_.tick(now_ns, programs_, governor_.is_on()), now_ns);
+        take(cost_.tick(now_ns, governor_.on_until_ns(), programs_));
         tell_blindness(now_ns, events);
     }
-    tell_rate(now_ns, events);
+    tell_rate(events);
 }
 
 void Budget::begin_switch() {
     switching_ = std::async(std::launch::async, [this, turns_on = !governor_.is_on()] {
         const std::uint64_t begin_ns = monotonic_ns();
         Status status = programs_.switch_fault_path(turns_on);
-        const std::uint64_t end_ns = monotonic_ns();
-        const auto slice_ns = governor_.next_slice_ns();
-        if (turns_on) programs_.end_fault_slice(slice_ns ? end_ns + *slice_ns : 0);
-        return Switched{std::move(status), begin_ns, end_ns};
+        return Switched{std::move(status), begin_ns, monotonic_ns()};
     });
 }
 
@@ -58,7 +61,7 @@ void Budget::end_switch(std::vector<Event>& events) {
         return;
     }
     const Switched switched = switching_.get();
-    cost_.account(switched.end_ns, false);
+    cost_.account(switched.end_ns, std::min(switched.begin_ns, governor_.on_until_ns()));
     if (!switched.status) {
         governor_.give_up(); // the rest goes on
         for (const std::uint32_t kind : Programs::kSwitched)
@@ -66,12 +69,12 @@ void Budget::end_switch(std::vector<Event>& events) {
                 {switched.end_ns, 0, 0, SourceState{kind_name(kind), 0, switched.status.error().what, {}}});
         return;
     }
-    // What is detached is silent from the first moment on, whatever the kernel waits for afterwards.
-    governor_.switched(governor_.is_on() ? switched.begin_ns : switched.end_ns);
-    tell_rate(switched.end_ns, events);
-    const std::uint64_t now_ns = monotonic_ns();
-    // Where the reader is so late that the slice is over, there is nothing to measure.
-    take(cost_.tick(now_ns, programs_, governor_.is_on() && now_ns < governor_.due_ns()), now_ns);
+    // What is detached is silent from the first moment on, whatever the kernel waits for afterwards; what is
+    // attached looks from the moment on that it is told until when.
+    governor_.switched(governor_.is_on() ? switched.begin_ns : monotonic_ns());
+    open_slice();
+    tell_rate(events);
+    take(cost_.tick(monotonic_ns(), governor_.on_until_ns(), programs_));
 }
 
 void Budget::finish() {
@@ -89,10 +92,10 @@ void Budget::tell_blindness(std::uint64_t now_ns, std::vector<Event>& events) {
 }
 
 // What is said of the kinds that are switched together.
-void Budget::tell_rate(std::uint64_t now_ns, std::vector<Event>& events) {
+void Budget::tell_rate(std::vector<Event>& events) {
     if (std::exchange(told_one_in_, governor_.one_in()) == governor_.one_in()) return;
     for (const std::uint32_t kind : Programs::kSwitched)
-        events.push_back({now_ns, 0, 0, Rate{kind, told_one_in_}});
+        events.push_back({governor_.since_ns(), 0, 0, Rate{kind, told_one_in_}});
 }
 
 } // namespace numadrift::live

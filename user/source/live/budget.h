@@ -35,14 +35,15 @@ private:
     struct Switched {
         Status status;
         std::uint64_t begin_ns = 0;
-        std::uint64_t end_ns = 0; // switched on, the slice begins
+        std::uint64_t end_ns = 0;
     };
 
-    void take(const std::optional<CostRate>& rate, std::uint64_t now_ns);
+    void take(const std::optional<CostRate>& rate);
+    void open_slice();
     void begin_switch();
     void end_switch(std::vector<Event>& events);
     void tell_blindness(std::uint64_t now_ns, std::vector<Event>& events);
-    void tell_rate(std::uint64_t now_ns, std::vector<Event>& events);
+    void tell_rate(std::vector<Event>& events);
 
     Programs& programs_;
     OwnCost cost_;

@@ -8,11 +8,17 @@ namespace {
 // Attaching and detaching costs 0.4 ms each (6.18): a thousandth of a cycle at most.
 constexpr std::uint64_t kCycleNs = 800'000'000;
 constexpr std::uint64_t kLeastSliceNs = 10'000'000;
+constexpr std::int64_t kMostOwedNs = 60'000'000'000;
 // Whatever the rest costs, so much of the budget is for the page-fault path.
 constexpr std::uint64_t kLeastPart = 4;
 
 std::uint64_t slice_ns(std::uint32_t one_in) {
     return std::max(kCycleNs / one_in, kLeastSliceNs);
+}
+
+// A slice that stands for the time that passed without them and was not owed.
+std::uint64_t repaid_ns(std::uint32_t one_in, std::int64_t owed_ns) {
+    return owed_ns < 0 ? static_cast<std::uint64_t>(-owed_ns) / (one_in - 1) : 0;
 }
 
 } // namespace
@@ -24,7 +30,7 @@ void Governor::measured(CostRate rate, std::uint64_t now_ns) {
     const std::uint64_t allowed_ns = std::max({left_ns, budget_ns_ / kLeastPart, std::uint64_t{1}});
     std::uint32_t needed = 1;
     while (needed < kMostOneIn && rate.gated / needed > allowed_ns) needed *= 2;
-    if (needed > wanted_one_in_) wanted_one_in_ = needed;
+    if (needed > wanted_one_in_ && !rate.is_at_most) wanted_one_in_ = needed;
     else if (needed < wanted_one_in_ && rate.gated / (wanted_one_in_ / 2) <= allowed_ns / 4 * 3)
         wanted_one_in_ /= 2;
     if (one_in_ > 1 || wanted_one_in_ == 1) return;
@@ -33,26 +39,22 @@ void Governor::measured(CostRate rate, std::uint64_t now_ns) {
     due_ns_ = now_ns + slice_ns(one_in_);
 }
 
-std::optional<std::uint64_t> Governor::next_slice_ns() const {
-    return wanted_one_in_ == 1 ? std::nullopt : std::optional(slice_ns(wanted_one_in_));
-}
-
 void Governor::give_up() {
     is_on_ = false;
     due_ns_ = kNever;
 }
 
 // The time without them is N - 1 times that of the slice, on average. A pause that became longer makes the
-// next ones shorter. A slice ends when it was due, whenever the programs are off.
+// next ones shorter, or the slice longer where switching alone takes more than that.
 void Governor::switched(std::uint64_t now_ns) {
     is_on_ = !is_on_;
     if (is_on_) {
-        owed_ns_ -= static_cast<std::int64_t>(now_ns - slice_end_ns_);
-        owed_ns_ = std::max(owed_ns_, -static_cast<std::int64_t>(kCycleNs));
+        owed_ns_ = std::max(owed_ns_ - static_cast<std::int64_t>(now_ns - slice_end_ns_), -kMostOwedNs);
         one_in_ = wanted_one_in_;
-        if (one_in_ == 1) owed_ns_ = 0;
         slice_begin_ns_ = now_ns;
-        due_ns_ = one_in_ == 1 ? kNever : now_ns + slice_ns(one_in_);
+        due_ns_ = kNever;
+        if (one_in_ == 1) owed_ns_ = 0;
+        else due_ns_ = now_ns + std::max(slice_ns(one_in_), repaid_ns(one_in_, owed_ns_));
         return;
     }
     slice_end_ns_ = std::min(now_ns, due_ns_);

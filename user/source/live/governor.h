@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <random>
 
 namespace numadrift::live {
@@ -16,6 +15,7 @@ namespace numadrift::live {
 struct CostRate {
     std::uint64_t gated = 0;
     std::uint64_t other = 0;
+    bool is_at_most = false; // gated is no more than that, and perhaps much less
 };
 
 class Governor {
@@ -30,14 +30,15 @@ public:
     void measured(CostRate rate, std::uint64_t now_ns);
 
     bool is_on() const { return is_on_; }
-    // What is seen now is one in so many of what happens.
+    // They look, or looked, until then.
+    std::uint64_t on_until_ns() const { return is_on_ ? due_ns_ : slice_end_ns_; }
+    // What is seen now is one in so many of what happens, and since when.
     std::uint32_t one_in() const { return one_in_; }
+    std::uint64_t since_ns() const { return slice_begin_ns_; }
 
     // When the programs are to be switched off or on.
     std::uint64_t due_ns() const { return due_ns_; }
     void switched(std::uint64_t now_ns);
-    // Of the next slice, from when they are on; none: without an end.
-    std::optional<std::uint64_t> next_slice_ns() const;
     // They cannot be switched on again: they stay off.
     void give_up();
 

@@ -30,9 +30,7 @@ sampling::SamplerOptions sampler_options(Programs& programs, const std::string& 
     options.populated = [&programs](Pid pid, const sampling::AddressRange& range) {
         return programs.walk().populated(pid, range);
     };
-    options.pinned = [&programs](Pid pid, std::span<const std::uint64_t> addresses) {
-        return programs.walk().pinned(pid, addresses);
-    };
+    options.pinned = [&programs] { return programs.walk().pinned(); };
     return options;
 }
 

@@ -19,15 +19,14 @@ class OwnCost {
 public:
     explicit OwnCost(std::uint64_t now_ns);
 
-    // To be called at due_ns(). Measures in slices, while the programs that can be switched are on; answers
-    // what was measured where a slice ends.
-    std::optional<CostRate> tick(std::uint64_t now_ns, const Programs& programs, bool is_on);
-    // Before programs are switched off, which looked at nothing since `on_until_ns`: ends the measurement
-    // there may be, and begins none.
+    // To be called at due_ns(). Those that can be switched look until `on_until_ns`; they did not lately,
+    // where that is past. Measures while they look; answers what was measured where a measurement ends.
+    std::optional<CostRate> tick(std::uint64_t now_ns, std::uint64_t on_until_ns, const Programs& programs);
+    // Before programs are switched off: ends the measurement there may be, and begins none.
     std::optional<CostRate> end_slice(std::uint64_t now_ns, std::uint64_t on_until_ns,
                                       const Programs& programs);
-    // Notes that those that can be switched were on, or off, until now.
-    void account(std::uint64_t now_ns, bool is_on);
+    // Notes until when they looked, and that they did not since.
+    void account(std::uint64_t now_ns, std::uint64_t on_until_ns);
     std::uint64_t due_ns() const { return due_ns_; }
     bool is_permitted() const { return is_permitted_; }
 
@@ -35,6 +34,8 @@ public:
     Overhead sum() const;
 
 private:
+    void pass_time(std::uint64_t until_ns, bool is_on);
+
     Fd measuring_;
     bool is_permitted_ = true; // as far as was tried
     std::uint64_t due_ns_;

@@ -137,36 +137,22 @@ bool PageWalk::find_direct_map() {
     return settings_->direct_map != 0;
 }
 
-// One question for as many pages as it holds.
-bool PageWalk::question(nd_walk_question what, Pid pid, std::span<const std::uint64_t> addresses) {
-    std::ranges::copy(addresses, query_->address);
-    query_->question = what;
-    query_->pages = static_cast<u32>(addresses.size());
-    return read_for(raw(pid));
-}
-
 int PageWalk::ask(Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
+    pinned_.assign(settings_->page_map != 0 ? addresses.size() : 0, false);
     for (std::size_t done = 0; done < addresses.size(); done += ND_WALK_PAGES) {
         const auto some =
-            addresses.subspan(done).first(std::min<std::size_t>(addresses.size() - done, ND_WALK_PAGES));
-        if (!question(ND_WALK_nodes, pid, some)) return ESRCH;
+            addresses.subspan(done, std::min<std::size_t>(addresses.size() - done, ND_WALK_PAGES));
+        std::ranges::copy(some, query_->address);
+        query_->question = ND_WALK_nodes;
+        query_->pages = static_cast<u32>(some.size());
+        if (!read_for(raw(pid))) return ESRCH;
         for (std::size_t i = 0; i < some.size(); ++i) {
             const s32 node = query_->node[i];
             status[done + i] = node >= 0 ? node : node == ND_WALK_FAILED ? -EFAULT : -ENOENT;
+            if (!pinned_.empty()) pinned_[done + i] = query_->pinned[i] != 0;
         }
     }
     return 0;
-}
-
-std::vector<bool> PageWalk::pinned(Pid pid, std::span<const std::uint64_t> addresses) {
-    std::vector<bool> pinned;
-    if (settings_->page_map == 0) return pinned;
-    for (auto rest = addresses; !rest.empty(); rest = addresses.subspan(pinned.size())) {
-        const auto some = rest.first(std::min<std::size_t>(rest.size(), ND_WALK_PAGES));
-        if (!question(ND_WALK_pinned, pid, some)) return {};
-        for (std::size_t i = 0; i < some.size(); ++i) pinned.push_back(query_->pinned[i] != 0);
-    }
-    return pinned;
 }
 
 std::vector<sampling::AddressRange> PageWalk::populated(Pid pid, sampling::AddressRange range) {

@@ -35,8 +35,8 @@ public:
     // The node of each page, or a negative errno; answers 0 or an errno, as PageQuery::Ask has it.
     int ask(Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status);
 
-    // Which of these pages are pinned, as far as struct page tells; none where it was not found.
-    std::vector<bool> pinned(Pid pid, std::span<const std::uint64_t> addresses);
+    // Which of the pages that were asked for last are pinned; empty where struct page was not found.
+    const std::vector<bool>& pinned() const { return pinned_; }
 
     // The parts of the range that have page tables, in blocks of 2 MiB, joined and in order: all of its
     // memory is there. What is empty costs one step a table that is missing, of 2 MiB to 512 GiB; what lies
@@ -46,7 +46,6 @@ public:
 private:
     static constexpr std::uint64_t kMostSteps = 1u << 18; // half a TiB that is populated; some 20 ms
 
-    bool question(nd_walk_question what, Pid pid, std::span<const std::uint64_t> addresses);
     bool read_for(std::uint32_t pid);
     bool find_direct_map();
     std::string prove();
@@ -57,6 +56,7 @@ private:
     nd_walk_query* query_ = nullptr;
     bpf_link* link_ = nullptr; // of the process asked about last
     std::uint32_t link_pid_ = 0;
+    std::vector<bool> pinned_;
 };
 
 } // namespace numadrift::live
