@@ -21,8 +21,12 @@ stop_recording() {
 	wait $recorder || { cat /tmp/record; exit 1; }
 }
 
-# cpu_ticks PID: the CPU time in user space it has had, in 1/100 s.
-cpu_ticks() { cut -d ' ' -f 14 "/proc/$1/stat"; }
+# cpu_ticks PID: the CPU time in user space that it and its ended children have had, in 1/100 s.
+cpu_ticks() {
+	# shellcheck disable=SC2046 # fields
+	set -- $(cat "/proc/$1/stat")
+	echo $((${14} + ${16}))
+}
 
 # let_work PID S: returns when it has had so many seconds more.
 let_work() {
