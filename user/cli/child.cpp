@@ -40,8 +40,9 @@ int find_program(const std::string& name) {
     int why = ENOENT;
     for (std::size_t begin = 0; begin <= directories.size();) {
         const std::size_t end = std::min(directories.find(':', begin), directories.size());
-        const std::string directory = begin == end ? "." : directories.substr(begin, end - begin);
-        if (::access((directory + "/" + name).c_str(), X_OK) == 0) return 0;
+        std::string program = begin == end ? "." : directories.substr(begin, end - begin);
+        program.append("/").append(name);
+        if (::access(program.c_str(), X_OK) == 0) return 0;
         if (errno == EACCES) why = EACCES;
         begin = end + 1;
     }
