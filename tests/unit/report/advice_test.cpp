@@ -247,6 +247,20 @@ TEST_CASE("a thread that is thrown to and fro is told to be kept at home, wherev
     }
 }
 
+TEST_CASE("a thread that somebody sends to and fro is not told to be pinned: that would not last") {
+    Story story;
+    story.at(0).seen(7, 0);
+    story.at(1).touch(7, 100, 1000, 0);
+    for (std::uint32_t i = 0; i < 7; ++i)
+        story.at(200 * (i + 1))
+            .add(7, CpuMove{2 * (i % 2), 2 - 2 * (i % 2), Story::ms(200.0 * (i + 1)), 55, "irqbalance",
+                            ND_CAUSE_affinity});
+    const auto report = story.at(2000).runtime(7, 2, 2000).end().report();
+    REQUIRE(thread(report, 7).verdict == Verdict::drifted);
+    CHECK(std::ranges::all_of(report.advice, [](const Advice& advice) { return advice.command.empty(); }));
+    CHECK(is_said(report, "irqbalance (55) sets their CPU affinity or cpuset again and again"));
+}
+
 TEST_CASE(
     "memory does not follow a thread that is thrown to and fro, where that would spare next to nothing") {
     const auto thrown = [](double home_ms, double away_ms) {
