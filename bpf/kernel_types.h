@@ -174,7 +174,7 @@ struct page {
 
 struct folio {
 	unsigned int _nr_pages; /* from 6.18 */
-	atomic_t _pincount;	/* from 5.18; of a large one */
+	atomic_t _pincount;	/* of a large one; not on 5.10 */
 };
 
 struct folio___v6_1 { /* 5.19 to 6.17 */
