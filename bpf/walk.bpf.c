@@ -11,8 +11,9 @@ struct nd_page_walk page_walk SEC(".data.walk") = {};
 struct nd_walk_query walk_query SEC(".data.walk") = {};
 
 /* The base of the direct map is the one for which the walk of the table's own address gives its own
- * distance from it. Bases are 1 GiB apart (PUD_SIZE: arch/x86/mm/kaslr.c). A function of its own:
- * verified once. */
+ * distance from it. Bases are 1 GiB apart (PUD_SIZE: arch/x86/mm/kaslr.c). What lies where a wrong
+ * base leads may look like page tables (of a guest, say), so that user space tries what is found. A
+ * function of its own: verified once. */
 __noinline int try_base(u32 candidate)
 {
 	u64 pgd = walk_query.pgd;
@@ -142,10 +143,11 @@ int each_walk(struct bpf_iter__task *ctx)
 	walk_query.answered = 1;
 	if (walk_query.question == ND_WALK_base) {
 		for (u32 i = 0; i < ND_WALK_BASES; i++)
-			if (try_base(walk_query.first_base + i))
+			if (try_base(walk_query.first_base + i)) {
+				walk_query.first_base += i + 1;
+				find_page_map(task);
 				break;
-		if (page_walk.direct_map)
-			find_page_map(task);
+			}
 		return 0;
 	}
 	if (walk_query.question == ND_WALK_populated) {

@@ -192,7 +192,7 @@ struct nd_walk_query {
 	u64 pgd;
 	u32 question;	/* enum nd_walk_question */
 	u32 pages;	/* how many are asked for; blocks: how many were found */
-	u32 first_base; /* of ND_WALK_BASES to be tried */
+	u32 first_base; /* of ND_WALK_BASES to be tried; behind the one that was found */
 	u32 reserved;
 	u64 cursor; /* blocks: from here on; moves on by ND_WALK_PAGES steps a question */
 	u64 end;

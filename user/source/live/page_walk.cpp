@@ -128,13 +128,18 @@ bool PageWalk::read_for(std::uint32_t pid) {
     return fd && query_->answered != 0;
 }
 
-bool PageWalk::find_direct_map() {
-    query_->question = ND_WALK_base;
-    for (u32 first = 0; first < kMostBases && settings_->direct_map == 0; first += ND_WALK_BASES) {
+// The next base from `first` on that may be it; false: there is none.
+bool PageWalk::find_direct_map(u32& first) {
+    settings_->direct_map = settings_->page_map = 0;
+    settings_->zero_frame = settings_->huge_zero_frame = 0;
+    while (first < kMostBases) {
+        query_->question = ND_WALK_base;
         query_->first_base = first;
-        if (!read_for(static_cast<std::uint32_t>(::getpid()))) break;
+        if (!read_for(static_cast<std::uint32_t>(::getpid()))) return false;
+        first = settings_->direct_map != 0 ? query_->first_base : first + ND_WALK_BASES;
+        if (settings_->direct_map != 0) return true;
     }
-    return settings_->direct_map != 0;
+    return false;
 }
 
 int PageWalk::ask(Pid pid, std::span<const std::uint64_t> addresses, std::span<int> status) {
@@ -220,9 +225,12 @@ std::string PageWalk::start(bpf_program* program, nd_page_walk& settings, nd_wal
     query_ = &query;
     settings = {};
     settings.frame_mask = frame_mask();
-    if (!find_direct_map()) return "where the kernel has physical memory was not found";
-    std::string why = prove();
-    if (!why.empty()) settings.direct_map = 0;
+    std::string why = "where the kernel has physical memory was not found";
+    for (u32 first = 0; find_direct_map(first);) {
+        why = prove();
+        if (why.empty()) return why;
+    }
+    settings.direct_map = 0;
     return why;
 }
 

@@ -47,7 +47,7 @@ private:
     static constexpr std::uint64_t kMostSteps = 1u << 18; // half a TiB that is populated; some 20 ms
 
     bool read_for(std::uint32_t pid);
-    bool find_direct_map();
+    bool find_direct_map(std::uint32_t& first);
     std::string prove();
     void learn_zero_page(std::uint64_t address, std::uint32_t shift, u64& frame);
 
