@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 using namespace numadrift;
 using namespace numadrift::test;

@@ -36,18 +36,6 @@ bool fill(sockaddr_un& address, const std::string& path) {
     return true;
 }
 
-// A line, without its end; empty if none comes in time.
-std::string read_line_from(int fd, int patience_ms) {
-    std::string line;
-    pollfd ready{fd, POLLIN, 0};
-    while (line.size() < kMostBytes && ::poll(&ready, 1, patience_ms) == 1) {
-        char byte = 0;
-        if (::recv(fd, &byte, 1, 0) != 1 || byte == '\n') break;
-        line.push_back(byte);
-    }
-    return line;
-}
-
 // What has come of a line by now; false: the line is over, or nothing will come any more.
 bool goes_on(int fd, std::string& line) {
     while (line.size() < kMostBytes) {
@@ -58,6 +46,15 @@ bool goes_on(int fd, std::string& line) {
         line.push_back(byte);
     }
     return false;
+}
+
+// A line, without its end; what has come of it where the rest does not come in time.
+std::string read_line_from(int fd, int patience_ms) {
+    std::string line;
+    pollfd ready{fd, POLLIN, 0};
+    while (::poll(&ready, 1, patience_ms) == 1 && goes_on(fd, line)) {
+    }
+    return line;
 }
 
 // The other end is root's, or this user's.
