@@ -1,22 +1,21 @@
 #include "source/live/live.h"
 #include "util/clock.h"
 #include "util/file.h"
+#include "workload.h"
 
-#include <csignal>
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <fmt/core.h>
 #include <linux/io_uring.h>
 #include <map>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
 using namespace numadrift;
+using namespace numadrift::test;
 
 namespace {
 
@@ -34,43 +33,19 @@ bool pin(char* memory, std::size_t bytes) {
     return ring >= 0 && ::syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1) == 0;
 }
 
-// A process that has touched so much memory, and goes on to use it until it is killed.
-class Holder {
-public:
-    explicit Holder(std::size_t bytes, int advice = MADV_NORMAL, std::size_t pinned = 0) {
-        int ready[2];
-        REQUIRE(::pipe(ready) == 0);
-        pid_ = ::fork();
-        REQUIRE(pid_ >= 0);
-        if (pid_ == 0) hold(ready[1], bytes, advice, pinned);
-        char word = 0;
-        REQUIRE(::read(ready[0], &word, 1) == 1);
-        is_ready_ = word == 'r';
-        for (const int end : ready) ::close(end);
-    }
-    ~Holder() {
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-    }
-    Pid pid() const { return Pid{static_cast<std::uint32_t>(pid_)}; }
-    bool is_ready() const { return is_ready_; } // else it could not pin
-
-private:
-    [[noreturn]] static void hold(int ready, std::size_t bytes, int advice, std::size_t pinned) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+// Touches so much memory, pins a part of it, says 'r' ('-' where it may not pin), and goes on to use all of
+// it.
+Kept holder_of(std::size_t bytes, int advice = MADV_NORMAL, std::size_t pinned = 0) {
+    return Kept([=](const Kept::Say& say) {
         auto* all = static_cast<char*>(
             ::mmap(nullptr, bytes + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         char* memory = all + (kHuge - reinterpret_cast<std::uintptr_t>(all) % kHuge);
         ::madvise(memory, bytes, advice);
-        for (bool is_told = false;;) {
-            for (std::size_t at = 0; at < bytes; at += 4096) const_cast<volatile char*>(memory)[at] = 1;
-            if (is_told) continue;
-            is_told = ::write(ready, pinned == 0 || pin(memory, pinned) ? "r" : "-", 1) == 1;
-        }
-    }
-    pid_t pid_ = -1;
-    bool is_ready_ = false;
-};
+        touch(memory, bytes / 4096);
+        say(pinned == 0 || pin(memory, pinned) ? 'r' : '-');
+        for (;;) touch(memory, bytes / 4096);
+    });
+}
 
 // AnonHugePages of a process.
 std::size_t huge_bytes(Pid pid) {
@@ -106,8 +81,8 @@ Surveys record_surveys(const std::vector<Pid>& pids, std::uint64_t stop_ns) {
 } // namespace
 
 TEST_CASE("all processes are surveyed at the end, also in a short recording of several") {
-    const Holder one(kMuch);
-    const Holder other(kMuch);
+    const Kept one = holder_of(kMuch);
+    const Kept other = holder_of(kMuch);
     const std::uint64_t stop_ns = monotonic_ns() + kLongNs;
     auto surveys = record_surveys({one.pid(), other.pid()}, stop_ns);
     for (const Pid pid : {one.pid(), other.pid()}) {
@@ -118,8 +93,8 @@ TEST_CASE("all processes are surveyed at the end, also in a short recording of s
 
 TEST_CASE("what is pinned of a process is told by its surveys, of small pages and of huge ones") {
     for (const int advice : {MADV_NOHUGEPAGE, MADV_HUGEPAGE}) {
-        const Holder holder(kLittle, advice, kPinned);
-        if (!holder.is_ready()) {
+        const Kept holder = holder_of(kLittle, advice, kPinned);
+        if (holder.word() != 'r') {
             MESSAGE("SKIPPED: needs io_uring");
             return;
         }

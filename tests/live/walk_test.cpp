@@ -1,56 +1,32 @@
 #include "source/live/preview.h"
+#include "workload.h"
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 using namespace numadrift;
+using namespace numadrift::test;
 
 namespace {
 
 constexpr std::uint64_t kLooksLikeHugePageAt0 = 0xe3; // present, writable, used, _PAGE_PSE
 
-// A process whose memory looks like page tables that map all of theirs: where a wrong base of the direct map
-// leads there, it seems to be the right one. An eighth of the memory that is free, 3 GiB at most.
-class Decoys {
-public:
-    Decoys() {
-        struct sysinfo host {};
-        ::sysinfo(&host);
-        const std::size_t bytes =
-            std::min<std::size_t>(host.freeram * host.mem_unit / 8, std::size_t{3} << 30);
-        int ready[2];
-        REQUIRE(::pipe(ready) == 0);
-        pid_ = ::fork();
-        REQUIRE(pid_ >= 0);
-        if (pid_ == 0) fill(bytes, ready[1]);
-        char word = 0;
-        REQUIRE(::read(ready[0], &word, 1) == 1);
-        for (const int end : ready) ::close(end);
-    }
-    ~Decoys() {
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-    }
-
-private:
-    [[noreturn]] static void fill(std::size_t bytes, int ready) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        ::madvise(memory, bytes, MADV_HUGEPAGE); // page faults take long on some machines
-        std::fill_n(static_cast<std::uint64_t*>(memory), bytes / sizeof(std::uint64_t),
-                    kLooksLikeHugePageAt0);
-        if (::write(ready, "r", 1) != 1) ::_exit(1);
-        for (;;) ::pause();
-    }
-    pid_t pid_ = -1;
-};
+// Memory that looks like page tables that map all of theirs: where a wrong base of the direct map leads
+// there, it seems to be the right one. An eighth of the memory that is free, 3 GiB at most.
+void fill_with_decoys(const Kept::Say& say) {
+    struct sysinfo host {};
+    ::sysinfo(&host);
+    const std::size_t bytes = std::min<std::size_t>(host.freeram * host.mem_unit / 8, std::size_t{3} << 30);
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ::madvise(memory, bytes, MADV_HUGEPAGE); // page faults take long on some machines
+    std::fill_n(static_cast<std::uint64_t*>(memory), bytes / sizeof(std::uint64_t), kLooksLikeHugePageAt0);
+    say('r');
+}
 
 bool walks() {
     const auto sources = live::preview_sources();
@@ -64,7 +40,7 @@ bool walks() {
 // Each process has page tables elsewhere. Before each base was tried on pages of our own, one in seven failed
 // here.
 TEST_CASE("page tables are found among memory that looks like them") {
-    const Decoys decoys;
+    const Kept decoys(fill_with_decoys);
     for (int i = 0; i < 12; ++i) {
         const pid_t pid = ::fork();
         REQUIRE(pid >= 0);

@@ -1,13 +1,20 @@
 // What a recorded workload of a test does: touches pages, runs, and says in shared memory what it found out.
 #pragma once
 
+#include "timeline/ids.h"
 #include "util/clock.h"
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <doctest/doctest.h>
+#include <functional>
 #include <new>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace numadrift::test {
 
@@ -41,5 +48,39 @@ inline void touch(char* memory, std::size_t pages) {
 inline void touch_scattered(char* memory, std::size_t pages) {
     for (std::size_t i = 0; i < pages; ++i) *const_cast<volatile char*>(memory + i * 7919 % pages * 4096) = 1;
 }
+
+// A process that says one word when it is ready, and goes on until it is killed with this.
+class Kept {
+public:
+    using Say = std::function<void(char)>;
+    explicit Kept(const std::function<void(const Say&)>& work) {
+        int ready[2];
+        REQUIRE(::pipe(ready) == 0);
+        pid_ = ::fork();
+        REQUIRE(pid_ >= 0);
+        if (pid_ == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            work([&ready](char word) {
+                if (::write(ready[1], &word, 1) != 1) ::_exit(1);
+            });
+            for (;;) ::pause();
+        }
+        REQUIRE(::read(ready[0], &word_, 1) == 1);
+        for (const int end : ready) ::close(end);
+    }
+    ~Kept() {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+    }
+    Kept(const Kept&) = delete;
+    Kept& operator=(const Kept&) = delete;
+
+    Pid pid() const { return Pid{static_cast<std::uint32_t>(pid_)}; }
+    char word() const { return word_; }
+
+private:
+    pid_t pid_ = -1;
+    char word_ = 0;
+};
 
 } // namespace numadrift::test
