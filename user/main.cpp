@@ -12,7 +12,8 @@
 
 int main(int argc, char** argv) {
     using namespace numadrift;
-    std::signal(SIGPIPE, SIG_IGN); // a closed pipe is an error to report, not a silent end
+    // A closed pipe, a file at its limit: errors to report, not silent ends.
+    for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
 
     CLI::App app("Records which threads migrated away from their memory: when, for how long, why.",
                  "numadrift");

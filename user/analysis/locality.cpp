@@ -14,7 +14,8 @@ std::optional<double> Locality::locality() const {
 }
 
 std::string_view cause_of(const AwayInterval& interval) {
-    return interval.opening == Opening::page_move ? "page_move" : cause_name(interval.cause);
+    if (interval.opening == Opening::page_move) return "page_move";
+    return interval.opening == Opening::use_change ? "use_change" : cause_name(interval.cause);
 }
 
 namespace {
@@ -257,6 +258,8 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     if (departure_) {
         interval.opening = departure_->opening;
         if (!mover && interval.opening == Opening::cpu_move) mover = &departure_->move;
+    } else if (was_home_) {
+        interval.opening = Opening::use_change;
     }
     if (!mover) return;
     interval.cause = mover->cause;

@@ -16,9 +16,10 @@
 namespace numadrift {
 
 enum class Opening {
-    cpu_move,  // the thread was moved off its home
-    page_move, // its memory was moved away from it
-    neither,   // it never was at home before, or began to use other memory
+    cpu_move,   // the thread was moved off its home
+    page_move,  // its memory was moved away from it
+    use_change, // neither moved: it was at home, and began to use other memory
+    neither,    // it was never seen at home before
 };
 
 struct AwayInterval {

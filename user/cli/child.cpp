@@ -22,7 +22,7 @@ namespace {
     do got = ::read(gate, &word, 1);
     while (got < 0 && errno == EINTR);
     if (got != 1) ::_exit(0);
-    ::signal(SIGPIPE, SIG_DFL);
+    for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_DFL); // main() ignores them
     ::execvp(arguments[0], arguments);
     const char* why = std::strerror(errno);
     static constexpr char kWho[] = "numadrift: cannot run the command: ";

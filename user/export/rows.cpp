@@ -14,8 +14,14 @@ Json json_of(const Value& value) {
                       value);
 }
 
+// A spreadsheet takes text that begins so for a formula, and runs it.
+bool is_formula(const std::string& text) {
+    return !text.empty() && std::string_view("=+-@").find(text.front()) != std::string_view::npos;
+}
+
 std::string quoted(const std::string& text) {
     std::string shown = printable(text);
+    if (is_formula(shown)) shown.insert(0, 1, '\'');
     if (shown.find_first_of(",\"") == std::string::npos && !shown.empty() && shown.front() != ' ' &&
         shown.back() != ' ')
         return shown;

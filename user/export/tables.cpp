@@ -280,7 +280,7 @@ Table away_table() {
              {"cause", Type::text,
               "wakeup, load_balance, active_balance, numa_balance, affinity, exec, hotplug, rt_push, "
               "rt_pull, "
-              "page_move or unknown",
+              "page_move, use_change or unknown",
               [](const Report&, const OfAway& row) { return Value(std::string(cause_of(*row.away))); }},
              {"by_tid", Type::integer, "who moved it, if somebody did",
               [](const Report&, const OfAway& row) {

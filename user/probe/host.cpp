@@ -39,14 +39,15 @@ std::vector<std::string> wanted_capabilities(std::uint64_t effective) {
     return wanted;
 }
 
+} // namespace
+
 // "none [integrity] confidentiality"
-std::string lockdown_mode(const std::string& text) {
+std::string read_lockdown(const std::string& root) {
+    const std::string text = read_line(root + "/sys/kernel/security/lockdown");
     const auto open = text.find('[');
     const auto close = text.find(']');
     return open < close && close != std::string::npos ? text.substr(open + 1, close - open - 1) : "";
 }
-
-} // namespace
 
 Host read_host(const std::string& root) {
     Host host;
@@ -65,7 +66,7 @@ Host read_host(const std::string& root) {
     std::error_code error;
     const auto space = std::filesystem::read_symlink(root + "/proc/self/ns/pid", error);
     host.in_host_pid_namespace = error || space.string() == kInitPidNamespace;
-    host.lockdown = lockdown_mode(read_line(root + "/sys/kernel/security/lockdown"));
+    host.lockdown = read_lockdown(root);
     if (const auto status = read_file(root + "/proc/self/status")) {
         const std::uint64_t effective = effective_capabilities(*status);
         host.missing_capabilities = missing_capabilities(effective);

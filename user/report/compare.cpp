@@ -1,5 +1,6 @@
 #include "report/compare.h"
 
+#include "report/text.h"
 #include "util/lists.h"
 #include "util/policy.h"
 #include "util/text.h"
@@ -114,14 +115,7 @@ std::vector<std::string> causes(const Group& group) {
     std::map<std::string, std::uint64_t> ran;
     for (const ThreadReport* thread : group.threads)
         for (const AwayInterval& interval : thread->locality.away) {
-            std::string cause = interval.opening == Opening::page_move
-                                    ? "its memory was moved away"
-                                    : std::string(cause_name(interval.cause));
-            std::replace(cause.begin(), cause.end(), '_', ' ');
-            if (interval.opening == Opening::neither) continue;
-            if (raw(interval.by) != 0)
-                cause += fmt::format(" by {} ({})", interval.by_comm, raw(interval.by));
-            ran[cause] += interval.cpu_ns;
+            if (interval.opening != Opening::neither) ran[by_text(interval)] += interval.cpu_ns;
         }
     std::vector<std::pair<std::uint64_t, std::string>> sorted;
     sorted.reserve(ran.size());

@@ -27,6 +27,7 @@ std::string thread_text(std::string_view comm, Tid tid) {
 
 std::string by_text(const AwayInterval& interval) {
     if (interval.opening == Opening::page_move) return "its memory was moved away";
+    if (interval.opening == Opening::use_change) return "it began to use other memory";
     std::string text(cause_name(interval.cause));
     std::replace(text.begin(), text.end(), '_', ' ');
     if (interval.opening == Opening::neither) text = "since it was first known";

@@ -1,6 +1,7 @@
 #include "sampling/background.h"
 
 #include "util/clock.h"
+#include "util/guarded.h"
 
 #include <chrono>
 #include <utility>
@@ -26,7 +27,7 @@ constexpr std::uint64_t kMostReadingNs = 20'000'000;
 } // namespace
 
 BackgroundSampler::BackgroundSampler(SamplerOptions options)
-    : sampler_(std::move(options)), thread_([this] { work(); }) {}
+    : sampler_(std::move(options)), thread_([this] { run(); }) {}
 
 BackgroundSampler::~BackgroundSampler() {
     {
@@ -39,6 +40,7 @@ BackgroundSampler::~BackgroundSampler() {
 
 void BackgroundSampler::take(const RawSample& sample) {
     const std::lock_guard lock(mutex_);
+    if (failed_) return;
     if (inbox_.empty()) changed_.notify_all();
     if (inbox_.size() < kMostInbox) inbox_.push_back(sample);
     else ++overflow_[{sample.pid, sample.tid}];
@@ -46,6 +48,7 @@ void BackgroundSampler::take(const RawSample& sample) {
 
 void BackgroundSampler::take(const Answer& answer) {
     const std::lock_guard lock(mutex_);
+    if (failed_) return;
     if (answers_.empty()) changed_.notify_all();
     if (answers_.size() < kMostAnswers) answers_.push_back(answer);
     else ++overflow_[{answer.pid, answer.tid}];
@@ -53,6 +56,7 @@ void BackgroundSampler::take(const Answer& answer) {
 
 void BackgroundSampler::survey(Pid pid) {
     const std::lock_guard lock(mutex_);
+    if (failed_) return;
     surveys_.push_back(pid);
     changed_.notify_all();
 }
@@ -70,6 +74,7 @@ void BackgroundSampler::hurry() {
 
 void BackgroundSampler::forget(Pid pid) {
     const std::lock_guard lock(mutex_);
+    if (failed_) return;
     forgotten_.push_back(pid);
 }
 
@@ -82,6 +87,7 @@ void BackgroundSampler::collect(std::vector<Event>& events) {
 
 void BackgroundSampler::finish() {
     std::unique_lock lock(mutex_);
+    if (failed_) return;
     finishing_ = true;
     idle_ = false;
     changed_.notify_all();
@@ -108,6 +114,21 @@ void BackgroundSampler::take_some(std::deque<RawSample>& samples, bool all) {
     const std::uint64_t end_ns = monotonic_ns() + kMostReadingNs;
     for (; !samples.empty() && (all || monotonic_ns() < end_ns); samples.pop_front())
         sampler_.take(samples.front());
+}
+
+void BackgroundSampler::run() {
+    const auto status = guarded([this] { work(); });
+    if (status) return;
+    const std::lock_guard lock(mutex_);
+    failed_ = true;
+    inbox_.clear();
+    answers_.clear();
+    surveys_.clear();
+    forgotten_.clear();
+    surveying_ = false;
+    outbox_.push_back({monotonic_ns(), 0, 0, SourceState{"access_sample", 0, status.error().what, {}}});
+    idle_ = true;
+    changed_.notify_all();
 }
 
 void BackgroundSampler::work() {

@@ -23,7 +23,8 @@ public:
     void hurry(); // from now on, where that holds up nobody
     void forget(Pid pid);
 
-    // Appends the events since the last call. The counts of samples come twice a second.
+    // Appends the events since the last call. The counts of samples come twice a second. Where sampling had
+    // to be given up (no memory is left), the source access_sample is off from then on.
     void collect(std::vector<Event>& events);
 
     // Works off what was taken, as far as that is possible in a moment; then collect() has all.
@@ -32,6 +33,7 @@ public:
     std::uint64_t query_ns() const;
 
 private:
+    void run(); // the thread: works until it is told to stop, or cannot
     void work();
     bool has_work() const { return !inbox_.empty() || !answers_.empty() || !surveys_.empty(); }
     void take_some(std::deque<RawSample>& samples, bool all);
@@ -51,7 +53,8 @@ private:
     bool finishing_ = false;
     bool idle_ = true;
     bool stopping_ = false;
-    Sampler sampler_; // of the thread alone
+    bool failed_ = false; // nothing is taken any more
+    Sampler sampler_;     // of the thread alone
     std::thread thread_;
 };
 

@@ -1,5 +1,7 @@
 #include "source/ahead.h"
 
+#include "util/guarded.h"
+
 #include <utility>
 
 namespace numadrift {
@@ -33,7 +35,9 @@ void AheadSource::read() {
                 used_.pop_back();
             }
         }
-        auto outcome = source_->next(events);
+        Result<Outcome> outcome = Outcome::end;
+        if (auto status = guarded([&] { outcome = source_->next(events); }); !status)
+            outcome = status.error();
         const bool is_last = !outcome || *outcome == Outcome::end;
         {
             const std::lock_guard lock(mutex_);

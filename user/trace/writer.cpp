@@ -1,76 +1,26 @@
 #include "trace/writer.h"
 
 #include <cerrno>
-#include <fcntl.h>
-#include <fmt/core.h>
-#include <sys/file.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 namespace numadrift::trace {
 namespace {
 
 constexpr std::uint64_t kChunkAgeNs = 500'000'000;
-constexpr int kMostAlike = 1000; // names that differ by a number
-
-std::string hint_for(int error) {
-    switch (error) {
-    case ENOSPC:
-    case EDQUOT: return "free some space, or write elsewhere with -o FILE";
-    case EACCES:
-    case EPERM:
-    case EROFS: return "choose a place you may write to with -o FILE";
-    case ENOENT: return "the directory does not exist; create it or choose another with -o FILE";
-    case ENXIO: return "it is a pipe that nobody reads; choose a file with -o FILE";
-    case ELOOP: return "the file is a symbolic link; numadrift does not follow those";
-    default: return {};
-    }
-}
-
-Error cannot_write(const std::string& path, int error) {
-    return {fmt::format("cannot write {}: {}", path, errno_text(error)), hint_for(error)};
-}
-
-// Makes the open file ours and empty. One that was just made may be another user's all the same (NFS). Where
-// files cannot be locked (some network file systems) nobody knows who else writes.
-Status claim(int fd, const std::string& path, bool is_new) {
-    struct stat status {};
-    if (::fstat(fd, &status) != 0) return cannot_write(path, errno);
-    if (S_ISCHR(status.st_mode)) return Done{};
-    if (!S_ISREG(status.st_mode))
-        return Error{fmt::format("cannot write {}: it is no file", path), "choose a file with -o FILE"};
-    if (!is_new && status.st_uid != ::geteuid())
-        return Error{fmt::format("cannot replace {}: it belongs to user {}", path, status.st_uid),
-                     "remove it, or choose another file with -o FILE"};
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return Error{fmt::format("cannot replace {}: another numadrift is writing to it", path),
-                     "choose another file with -o FILE"};
-    if (::fchmod(fd, 0600) != 0 || ::ftruncate(fd, 0) != 0) return cannot_write(path, errno);
-    return Done{};
-}
 
 } // namespace
 
-// O_NONBLOCK: nobody waits for the other end of a FIFO.
 Result<Writer> Writer::create(const std::string& path) {
-    Fd made(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (made) return begin(std::move(made), path, true);
-    Fd found(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
-    if (found) return begin(std::move(found), path, false);
-    return cannot_write(path, errno);
+    return begin(make_file(path));
 }
 
 Result<Writer> Writer::create_new(const std::string& stem) {
-    for (int number = 1;; ++number) {
-        const std::string path = number == 1 ? stem + ".ndt" : fmt::format("{}-{}.ndt", stem, number);
-        Fd made(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-        if (made) return begin(std::move(made), path, true);
-        if (errno != EEXIST || number == kMostAlike) return cannot_write(path, errno);
-    }
+    return begin(make_new_file(stem, ".ndt"));
 }
 
-Result<Writer> Writer::begin(Fd fd, const std::string& path, bool is_new) {
-    if (auto status = claim(fd.get(), path, is_new); !status) return status.error();
-    Writer writer(std::move(fd), path);
+Result<Writer> Writer::begin(Result<NewFile> file) {
+    if (!file) return file.error();
+    Writer writer(*std::move(file));
     if (auto status = writer.put(kFileMagic); !status) return status.error();
     return writer;
 }
@@ -109,7 +59,7 @@ Status Writer::put(std::string_view bytes) {
         // Half a chunk helps nobody. If cutting it off fails as well, the reader skips it.
         if (::ftruncate(fd_.get(), static_cast<off_t>(bytes_)) != 0) errno = 0;
     }
-    return Error{fmt::format("cannot write {}: {}", path_, errno_text(failed_)), hint_for(failed_)};
+    return cannot_write(path_, failed_);
 }
 
 } // namespace numadrift::trace

@@ -5,7 +5,7 @@
 #include "event/event.h"
 #include "trace/codec.h"
 #include "trace/sink.h"
-#include "util/file.h"
+#include "util/new_file.h"
 
 #include <memory>
 
@@ -13,8 +13,7 @@ namespace numadrift::trace {
 
 class Writer final : public Sink {
 public:
-    // Creates `path` with mode 0600. An existing file is replaced, if it is the user's and nobody is writing
-    // a trace to it; a symbolic link is not followed.
+    // Replaces what is there as make_file() does.
     static Result<Writer> create(const std::string& path);
     // The same under a name that no file has: STEM.ndt, or STEM-2.ndt and so on.
     static Result<Writer> create_new(const std::string& stem);
@@ -33,8 +32,8 @@ public:
     const std::string& path() const { return path_; }
 
 private:
-    Writer(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
-    static Result<Writer> begin(Fd fd, const std::string& path, bool is_new);
+    explicit Writer(NewFile file) : fd_(std::move(file.fd)), path_(std::move(file.path)) {}
+    static Result<Writer> begin(Result<NewFile> file);
     Status put(std::string_view bytes);
 
     Fd fd_;

@@ -116,7 +116,12 @@ std::optional<Command::Result> Command::pass(std::uint64_t now_ns, std::uint64_t
                                            0);
     posix_spawnattr_t how;
     ::posix_spawnattr_init(&how);
-    ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP); // so that all of it can be ended
+    sigset_t ignored; // by main()
+    ::sigemptyset(&ignored);
+    for (const int signal : {SIGPIPE, SIGXFSZ}) ::sigaddset(&ignored, signal);
+    ::posix_spawnattr_setsigdefault(&how, &ignored);
+    // A group of its own, so that all of it can be ended.
+    ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
     std::array<std::string, 3> words = {"sh", "-c", command_};
     std::array<char*, 4> arguments = {words[0].data(), words[1].data(), words[2].data(), nullptr};
     const int error = ::posix_spawn(&pid_, "/bin/sh", &files, &how, arguments.data(), environ);

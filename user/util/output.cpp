@@ -1,8 +1,6 @@
 #include "util/output.h"
 
-#include <cerrno>
-#include <fcntl.h>
-#include <fmt/core.h>
+#include "util/new_file.h"
 
 namespace numadrift {
 namespace {
@@ -13,11 +11,9 @@ constexpr std::size_t kBufferBytes = 1 << 16;
 
 Result<Output> Output::open(const std::string& path) {
     if (path.empty() || path == "-") return Output(Fd(), "stdout");
-    Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!file)
-        return Error{fmt::format("cannot create {}: {}", path, errno_text(errno)),
-                     "choose another file with -o FILE"};
-    return Output(std::move(file), path);
+    auto file = make_file(path);
+    if (!file) return file.error();
+    return Output(std::move(file->fd), path);
 }
 
 void Output::write(std::string_view text) {
@@ -32,7 +28,7 @@ void Output::flush() {
 
 Status Output::finish() {
     flush();
-    if (error_ != 0) return Error{fmt::format("cannot write {}: {}", name_, errno_text(error_)), {}};
+    if (error_ != 0) return cannot_write(name_, error_);
     return Done{};
 }
 

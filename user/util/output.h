@@ -10,7 +10,7 @@ namespace numadrift {
 
 class Output {
 public:
-    // path: "" or "-" is stdout. What is there is overwritten.
+    // path: "" or "-" is stdout. What is there is replaced as make_file() does.
     static Result<Output> open(const std::string& path);
 
     // Buffered. An error is kept, and told by finish().

@@ -222,6 +222,9 @@ TEST_CASE("a thread that begins to use other memory did not migrate") {
     const auto report = story.report();
     CHECK(thread(report, 7).verdict == Verdict::misplaced);
     CHECK(thread(report, 7).locality.cpu_ns.at(Node{0}) == Story::ms(30000));
+    // And nobody says that it was so since it was first known: it was at home before.
+    REQUIRE(thread(report, 7).locality.away.size() == 1);
+    CHECK(cause_of(thread(report, 7).locality.away.front()) == "use_change");
 }
 
 TEST_CASE("samples of a thread that has ended say nothing of another of that id") {

@@ -63,6 +63,17 @@ TEST_CASE("CSV quotes what it must and shows control characters as text") {
     CHECK(csv.ends_with("\r\n"));
 }
 
+TEST_CASE("no text in CSV is a formula") {
+    for (const char* name : {"=cmd|'/C calc'!A0", "+1", "-bash", "@SUM(A1)"}) {
+        Report report = drift().report();
+        report.threads.front().comm = name;
+        const std::string csv =
+            written([&](Output& out) { tables::write_csv(report, table("thread"), out); });
+        CHECK(csv.find(std::string(",'") + name) != std::string::npos);
+        CHECK(csv.find(std::string(",") + name) == std::string::npos);
+    }
+}
+
 TEST_CASE("NDJSON is one object a line, without what is not known") {
     const Report report = drift().report();
     const std::string text = written([&](Output& out) {

@@ -1,6 +1,7 @@
 #include "source/ahead.h"
 
 #include <doctest/doctest.h>
+#include <new>
 
 using namespace numadrift;
 
@@ -38,6 +39,18 @@ TEST_CASE("what is read ahead comes in order, to the end or the error") {
         const auto last = ahead.next(events);
         CHECK(static_cast<bool>(last) != fails);
     }
+}
+
+TEST_CASE("a source that throws is an error, not the end of the program") {
+    class Throwing final : public Source {
+    public:
+        Result<Outcome> next(std::vector<Event>&) override { throw std::bad_alloc(); }
+    };
+    AheadSource ahead(std::make_unique<Throwing>());
+    std::vector<Event> events;
+    const auto outcome = ahead.next(events);
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error().what == "no memory is left");
 }
 
 TEST_CASE("a reader that goes early does not wait for the whole trace") {

@@ -5,6 +5,7 @@
 #include "temporary.h"
 
 #include <chrono>
+#include <csignal>
 #include <doctest/doctest.h>
 #include <fmt/core.h>
 #include <thread>
@@ -121,6 +122,10 @@ TEST_CASE("a command that fails or takes long is a condition, one that hangs is 
     CHECK(fires("exec:exit 3"));
     CHECK(!fires("exec:true"));
     CHECK(fires("exec>50ms:sleep 0.1"));
+    // It does not inherit which signals main() ignores.
+    std::signal(SIGPIPE, SIG_IGN);
+    CHECK(fires("exec:kill -PIPE $$"));
+    std::signal(SIGPIPE, SIG_DFL);
     CHECK(!fires("exec>10s:true"));
     CHECK(!fires("exec:sleep 100")); // and it is ended with the watch
 }

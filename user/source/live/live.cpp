@@ -380,6 +380,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     pace(order_.inbox().size() > held);
     if (pass_begin_ns_ >= next_tasks_ns_) look_around();
     budget_.pass(order_.inbox());
+    programs_->vary_clocks(monotonic_ns());
     take_off_targets();
     const bool hold = more_ && order_.inbox().size() < kMostHeld;
     if (!hold && previous_pass_ns > kUnderWayNs) order_.release(previous_pass_ns - kUnderWayNs, events);
@@ -404,6 +405,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
             return status.error();
     if (auto status = live::check_permitted(probe::read_host(options.root)); !status) return status.error();
     auto priority = live::take_priority(options.nice);
+    live::take_open_files();
     auto topology = probe::read_topology(options.root);
     if (!topology) return topology.error();
 

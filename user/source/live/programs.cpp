@@ -1,6 +1,8 @@
 #include "source/live/programs.h"
 
+#include "probe/host.h"
 #include "probe/topology.h"
+#include "util/errno_hint.h"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +15,6 @@
 #include <cstring>
 #include <fmt/core.h>
 #include <linux/bpf.h>
-#include <linux/perf_event.h>
 #include <set>
 #include <string_view>
 #include <sys/syscall.h>
@@ -133,8 +134,10 @@ Error cannot_attach(const std::string& why, int error) {
     if (error == EPERM || error == EACCES)
         return {fmt::format("not permitted to load BPF programs: {}", why),
                 "run as root, or grant CAP_BPF and CAP_PERFMON; numadrift doctor tells more"};
+    const std::string hint = resource_hint(error);
     return {fmt::format("cannot attach: {}", why),
-            "numadrift needs kernel 5.10 or newer with BTF; numadrift doctor tells more"};
+            !hint.empty() ? hint
+                          : "numadrift needs kernel 5.10 or newer with BTF; numadrift doctor tells more"};
 }
 
 } // namespace
@@ -163,6 +166,13 @@ std::string why_no_fentry(const KernelBtf& kernel) {
 }
 
 Result<std::unique_ptr<Programs>> Programs::attach(const ProgramOptions& options) {
+    // bpf_probe_read_kernel() is refused then (bpf_base_func_proto(), kernel/bpf/helpers.c), and with it, by
+    // libbpf, reading user space: without samples first touches alone would tell whose memory is where, and
+    // not rightly.
+    if (probe::read_lockdown({}) == "confidentiality")
+        return Error{
+            "cannot attach: the kernel is locked down (confidentiality), no BPF program may read memory",
+            "lockdown=integrity is enough for Secure Boot, and for numadrift: see the kernel's command line"};
     libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
     libbpf_set_print(keep_words);
     auto kernel = KernelBtf::load();
@@ -260,16 +270,11 @@ std::optional<Programs::Offender> Programs::attach_program(const Hook& hook, con
     return std::nullopt;
 }
 
-// A software clock on every CPU: needs no PMU. A CPU that went offline meanwhile has none.
+// A CPU that went offline meanwhile has none.
 std::optional<Programs::Offender> Programs::attach_clocks(const Hook& hook, const ProgramOptions& options) {
-    perf_event_attr clock{};
-    clock.type = PERF_TYPE_SOFTWARE;
-    clock.size = sizeof clock;
-    clock.config = PERF_COUNT_SW_CPU_CLOCK;
-    clock.freq = 1;
-    clock.sample_freq = options.sample_hz;
+    Clocks& clocks = clocks_.emplace(options.sample_hz);
     for (const u32 cpu : options.cpus) {
-        Fd fd(static_cast<int>(::syscall(SYS_perf_event_open, &clock, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC)));
+        Fd fd = clocks.open(cpu);
         const int open_error = errno;
         if (!fd && open_error == ENODEV) continue;
         bpf_link* link =
@@ -280,9 +285,8 @@ std::optional<Programs::Offender> Programs::attach_clocks(const Hook& hook, cons
                             fmt::format("cannot use the clock of CPU {} ({})", cpu, errno_text(error)),
                             error};
         }
-        fd.release(); // the link closes it (bpf_link_perf_detach)
+        clocks.add(fd.release()); // the link closes it (bpf_link_perf_detach)
         links_.push_back({&hook, link});
-        has_clocks_ = true;
     }
     return std::nullopt;
 }
@@ -293,6 +297,7 @@ Programs::~Programs() {
 }
 
 void Programs::detach() {
+    if (clocks_) clocks_->clear();
     for (const Attached& attached : links_) bpf_link__destroy(attached.link);
     links_.clear();
 }
@@ -385,7 +390,7 @@ void Programs::learn(const nd_recipe_key& key, const nd_recipe& recipe) const {
 }
 
 int Programs::samples_fd() const {
-    return has_clocks_ ? bpf_map__fd(skeleton_->maps.samples) : -1;
+    return clocks_ && !clocks_->empty() ? bpf_map__fd(skeleton_->maps.samples) : -1;
 }
 
 Programs::RunTime Programs::run_time() const {

@@ -2,6 +2,7 @@
 // unloaded when destroyed.
 #pragma once
 
+#include "source/live/clocks.h"
 #include "source/live/hooks.h"
 #include "source/live/kernel_side.h"
 #include "source/live/page_walk.h"
@@ -58,6 +59,11 @@ public:
 
     // Mappings of the process that have a memory policy of their own. None: this kernel cannot tell.
     std::optional<std::vector<nd_vma_row>> policies(Pid pid) const;
+
+    // To be called often while it records: samples are not to be in step with what they are of.
+    void vary_clocks(std::uint64_t now_ns) {
+        if (clocks_) clocks_->pass(now_ns);
+    }
 
     // The ring of raw samples, -1 where there is none.
     int samples_fd() const;
@@ -128,7 +134,7 @@ private:
     std::map<std::string, bpf_link*> iterators_;
     PageWalk walk_;
     bool has_policies_ = false; // the iterator of policies is loaded
-    bool has_clocks_ = false;
+    std::optional<Clocks> clocks_;
     std::vector<SourceState> sources_;
 };
 

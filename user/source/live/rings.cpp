@@ -1,5 +1,7 @@
 #include "source/live/rings.h"
 
+#include "util/errno_hint.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cerrno>
@@ -59,10 +61,12 @@ Result<std::unique_ptr<Rings>> Rings::create(Programs& programs, const std::vect
         options.map_flags = BPF_F_NUMA_NODE;
         options.numa_node = node;
         Fd fd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "nd_ring", 0, 0, ring_bytes, &options));
-        if (!fd)
+        if (!fd) {
+            const int error = errno;
             return Error{fmt::format("cannot make a ring of {} KiB on node {}: {}", ring_bytes >> 10, node,
-                                     errno_text(errno)),
-                         "try a smaller one: --ring-mib"};
+                                     errno_text(error)),
+                         error == ENOMEM ? "try a smaller one: --ring-mib" : resource_hint(error)};
+        }
         if (auto status = programs.use_ring(node, fd.get()); !status) return status.error();
         const int failed =
             rings->reader_ ? ring_buffer__add(rings->reader_, fd.get(), on_record, rings.get()) : 0;
