@@ -30,9 +30,10 @@ void Clocks::pass(std::uint64_t now_ns) {
     const std::uint64_t apart_ns = std::max(kEachNs / fds_.size(), kApartNs);
     const std::uint64_t round_ns = apart_ns * fds_.size();
     due_ns_ = std::max(due_ns_, now_ns - std::min(now_ns, round_ns)); // what was missed is not made up for
-    std::uniform_real_distribution<double> period(1 - kMostOff, 1 + kMostOff);
+    const double average_ns = static_cast<double>(kSecondNs) / hz_;
+    std::uniform_real_distribution<double> period((1 - kMostOff) * average_ns, (1 + kMostOff) * average_ns);
     for (; due_ns_ <= now_ns; due_ns_ += apart_ns) {
-        auto period_ns = static_cast<std::uint64_t>(period(random_) * static_cast<double>(kSecondNs / hz_));
+        auto period_ns = static_cast<std::uint64_t>(period(random_));
         ::ioctl(fds_[next_++ % fds_.size()], PERF_EVENT_IOC_PERIOD,
                 &period_ns); // if not, the old one goes on
     }
