@@ -1,6 +1,8 @@
 #include "recording.h"
 #include "workload.h"
 
+#include <algorithm>
+#include <cmath>
 #include <doctest/doctest.h>
 #include <sched.h>
 
@@ -44,8 +46,9 @@ TEST_CASE("a program in step with the clock of the samples is seen as it is") {
         first += sample.address < begin + kPages / 2 * 4096;
         ++all;
     }
-    REQUIRE(all >= 100);
-    // Five standard deviations of 100 samples. In step it is one half or the other.
-    CHECK(first / all > 0.25);
-    CHECK(first / all < 0.75);
+    REQUIRE(all >= 30); // fewer come where sanitizers slow all down
+    // Five standard deviations of as many samples, less than all. In step it is one half or the other.
+    const double within = std::min(0.45, 5 * std::sqrt(0.25 / all));
+    CHECK(first / all >= 0.5 - within);
+    CHECK(first / all <= 0.5 + within);
 }
