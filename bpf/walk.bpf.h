@@ -34,6 +34,14 @@ static __always_inline u64 upright(u64 entry)
 	return entry & PTE_PRESENT ? entry : entry ^ page_walk.frame_mask;
 }
 
+/* Whether it is an address of the kernel at all where tables have so many levels. A wrong base may lead to one that is
+ * none: up to 6.1 bpf_probe_read_kernel() lets it pass with 57 bits where the processor could have five levels
+ * (copy_from_kernel_nofault_allowed(), arch/x86/mm/maccess.c), and the kernel warns of the fault. */
+static __always_inline bool is_of_kernel(u64 address, u32 bits)
+{
+	return (s64)address >> (bits - 1) == -1;
+}
+
 static __always_inline bool read_entry(u64 table, u64 address, u32 shift, u64 *entry)
 {
 	return bpf_probe_read_kernel(entry, sizeof(*entry),
@@ -56,11 +64,12 @@ static __always_inline struct page_entry walk_table(u64 pgd, u64 direct_map, u32
 {
 	struct page_entry result = {.shift = levels == 5 ? 48 : 39, .failed = true};
 	u64 table = pgd, above = 0, above_again = 0, above_table = 0;
+	u32 bits = is_of_kernel(pgd, 48) ? 48 : 57; /* the direct map of five levels lies lower */
 
 	for (int level = 0; level < 5; level++) {
 		u64 entry = 0;
 
-		if (!read_entry(table, address, result.shift, &entry))
+		if (!is_of_kernel(table, bits) || !read_entry(table, address, result.shift, &entry))
 			return result;
 		if (entry && result.shift != 12 && !(entry & PTE_HUGE) && entry & PTE_PRESENT) {
 			above = entry;

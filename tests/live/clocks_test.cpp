@@ -15,7 +15,7 @@ constexpr std::uint64_t kPeriodNs = 10'000'000;
 constexpr std::size_t kPages = 64;
 
 // In step with a clock of 100 Hz: in the first half of its period one half of the memory, then the other.
-void use_in_step(char* memory) {
+ND_NOT_SANITIZED void use_in_step(char* memory) {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(::sched_getcpu(), &one);
