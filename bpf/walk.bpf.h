@@ -34,9 +34,10 @@ static __always_inline u64 upright(u64 entry)
 	return entry & PTE_PRESENT ? entry : entry ^ page_walk.frame_mask;
 }
 
-/* Whether it is an address of the kernel at all where tables have so many levels. A wrong base may lead to one that is
- * none: up to 6.1 bpf_probe_read_kernel() lets it pass with 57 bits where the processor could have five levels
- * (copy_from_kernel_nofault_allowed(), arch/x86/mm/maccess.c), and the kernel warns of the fault. */
+/* Whether it is an address of the kernel at all where tables have so many levels. A wrong base may
+ * lead to one that is none: up to 6.1 bpf_probe_read_kernel() lets it pass with 57 bits where the
+ * processor could have five levels (copy_from_kernel_nofault_allowed(), arch/x86/mm/maccess.c), and
+ * the kernel warns of the fault. */
 static __always_inline bool is_of_kernel(u64 address, u32 bits)
 {
 	return (s64)address >> (bits - 1) == -1;
