@@ -1,6 +1,7 @@
 // Parses the command line, runs a verb, prints its error.
 #include "cli/cli.h"
 #include "util/file.h"
+#include "util/ignored_signals.h"
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -12,8 +13,8 @@
 
 int main(int argc, char** argv) {
     using namespace numadrift;
-    // A closed pipe, a file at its limit: errors to report, not silent ends.
-    for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
+    for (const int signal : kIgnoredSignals)
+        std::signal(signal, SIG_IGN); // errors to report, not silent ends
 
     CLI::App app("Records which threads migrated away from their memory: when, for how long, why.",
                  "numadrift");

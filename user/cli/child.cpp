@@ -1,5 +1,6 @@
 #include "cli/child.h"
 
+#include "util/ignored_signals.h"
 #include "util/text.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ namespace {
     do got = ::read(gate, &word, 1);
     while (got < 0 && errno == EINTR);
     if (got != 1) ::_exit(0);
-    for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_DFL); // main() ignores them
+    for (const int signal : kIgnoredSignals) ::signal(signal, SIG_DFL);
     ::execvp(arguments[0], arguments);
     const char* why = std::strerror(errno);
     static constexpr char kWho[] = "numadrift: cannot run the command: ";

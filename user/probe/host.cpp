@@ -66,7 +66,6 @@ Host read_host(const std::string& root) {
     std::error_code error;
     const auto space = std::filesystem::read_symlink(root + "/proc/self/ns/pid", error);
     host.in_host_pid_namespace = error || space.string() == kInitPidNamespace;
-    host.lockdown = read_lockdown(root);
     if (const auto status = read_file(root + "/proc/self/status")) {
         const std::uint64_t effective = effective_capabilities(*status);
         host.missing_capabilities = missing_capabilities(effective);

@@ -15,7 +15,6 @@ struct Host {
     int numa_balancing = -1; // the sysctl; -1: this kernel has none
     bool has_btf = false;    // /sys/kernel/btf/vmlinux can be read
     bool in_host_pid_namespace = true;
-    std::string lockdown;                          // read_lockdown()
     std::vector<std::string> missing_capabilities; // of those that tracing needs
     std::vector<std::string> wanted_capabilities;  // that are missing too: which, and what is lost
 };

@@ -3,6 +3,7 @@
 #include "report/text.h"
 #include "util/clock.h"
 #include "util/file.h"
+#include "util/ignored_signals.h"
 #include "util/text.h"
 
 #include <algorithm>
@@ -116,9 +117,9 @@ std::optional<Command::Result> Command::pass(std::uint64_t now_ns, std::uint64_t
                                            0);
     posix_spawnattr_t how;
     ::posix_spawnattr_init(&how);
-    sigset_t ignored; // by main()
+    sigset_t ignored;
     ::sigemptyset(&ignored);
-    for (const int signal : {SIGPIPE, SIGXFSZ}) ::sigaddset(&ignored, signal);
+    for (const int signal : kIgnoredSignals) ::sigaddset(&ignored, signal);
     ::posix_spawnattr_setsigdefault(&how, &ignored);
     // A group of its own, so that all of it can be ended.
     ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);

@@ -14,9 +14,8 @@ struct NewFile {
     std::string path;
 };
 
-// Replaces what is there if it is a regular file of the caller's that no other numadrift is writing to;
-// devices
-// (/dev/null) are taken as they are. Error: which of that it is not, or errno in words.
+// Replaces what is there if it is a regular file of the caller's that no other numadrift is writing to. A
+// device (/dev/null) is taken as it is. Error: which of that it is not, or errno in words.
 Result<NewFile> make_file(const std::string& path);
 
 // STEM + ENDING, or the first of STEM-2 + ENDING, … that is not there yet.

@@ -119,7 +119,7 @@ TEST_CASE("what the host is and what one may do on it") {
     tree.file("/proc/self/status", "Name:\tx\nCapEff:\t0000008000000000\n"); // CAP_BPF alone
     const auto host = probe::read_host(tree.root());
     CHECK(host.numa_balancing == 1);
-    CHECK(host.lockdown == "integrity");
+    CHECK(probe::read_lockdown(tree.root()) == "integrity");
     CHECK_FALSE(host.has_btf);
     CHECK(host.missing_capabilities == std::vector<std::string>{"CAP_PERFMON"});
     REQUIRE(host.wanted_capabilities.size() == 3);

@@ -34,8 +34,8 @@ void Clocks::pass(std::uint64_t now_ns) {
     std::uniform_real_distribution<double> period((1 - kMostOff) * average_ns, (1 + kMostOff) * average_ns);
     for (; due_ns_ <= now_ns; due_ns_ += apart_ns) {
         auto period_ns = static_cast<std::uint64_t>(period(random_));
-        ::ioctl(fds_[next_++ % fds_.size()], PERF_EVENT_IOC_PERIOD,
-                &period_ns); // if not, the old one goes on
+        // Where that fails, the clock goes on as it was.
+        ::ioctl(fds_[next_++ % fds_.size()], PERF_EVENT_IOC_PERIOD, &period_ns);
     }
 }
 

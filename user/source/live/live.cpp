@@ -380,7 +380,7 @@ Result<Outcome> Live::next(std::vector<Event>& events) {
     pace(order_.inbox().size() > held);
     if (pass_begin_ns_ >= next_tasks_ns_) look_around();
     budget_.pass(order_.inbox());
-    programs_->vary_clocks(monotonic_ns());
+    programs_->vary_clocks(pass_begin_ns_);
     take_off_targets();
     const bool hold = more_ && order_.inbox().size() < kMostHeld;
     if (!hold && previous_pass_ns > kUnderWayNs) order_.release(previous_pass_ns - kUnderWayNs, events);
