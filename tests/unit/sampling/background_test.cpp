@@ -1,6 +1,6 @@
 #include "sampling/background.h"
 
-#include "temporary.h"
+#include "sampled_process.h"
 
 #include <chrono>
 #include <doctest/doctest.h>
@@ -10,13 +10,12 @@
 
 using namespace numadrift;
 using namespace numadrift::sampling;
+using namespace numadrift::test;
 
 TEST_CASE("a sampler without memory is off from then on, and ends nothing else") {
-    test::Tree tree;
-    tree.file("/proc/100/maps", "7f0000001000-7f0001001000 rw-p 00000000 00:00 0 \n");
-    tree.file("/proc/100/status", "Name:\tx\nVmRSS:\t16384 kB\nHugetlbPages:\t0 kB\n");
+    const World world;
     SamplerOptions options;
-    options.root = tree.root();
+    options.root = world.tree.root();
     options.policies = [](Pid) -> std::vector<PolicyRange> { throw std::bad_alloc(); };
     BackgroundSampler sampler(std::move(options));
     sampler.survey(Pid{100});
