@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
-#include <fstream>
 #include <set>
 
 using namespace numadrift;
