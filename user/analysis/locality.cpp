@@ -74,7 +74,7 @@ private:
     void begin_turn(std::uint64_t time_ns);
     void end_turn();
     void note_departure(Node moved_off, const CpuMoveRecord& move, bool by_page_move, bool is_known);
-    bool is_wavering() const;
+    bool is_wavering(bool by_page_move) const;
     bool is_silent(std::uint64_t time_ns);
     void close_away(std::uint64_t time_ns, bool still_open);
     void book();
@@ -235,7 +235,7 @@ void Walker::settle(std::uint64_t time_ns, const CpuMoveRecord* move, bool by_pa
     const bool is_known = !is_silent(time_ns);
     standing_ = is_known ? result_.profile.standing(on_, thresholds_) : Standing::unknown;
     const bool is_seen = on_ != kNoNode && is_known; // else nobody knows where it ran, or its memory was
-    if (is_away_ && is_seen && !has_moved && !by_page_move && is_wavering()) standing_ = Standing::away;
+    if (is_away_ && is_seen && !has_moved && is_wavering(by_page_move)) standing_ = Standing::away;
     result_.last_standing = standing_;
     if (const auto at = result_.profile.home(thresholds_)) result_.home = at;
     note_departure(moved_off, move ? *move : CpuMoveRecord{}, by_page_move, is_known);
@@ -316,13 +316,16 @@ bool Walker::is_silent(std::uint64_t time_ns) {
     return next_silence_ < silences_.size() && silences_[next_silence_].begin_ns <= time_ns;
 }
 
-// Nothing moved, and evidence that comes and goes says a little less than it did: no news.
-bool Walker::is_wavering() const {
+// Away as before. Where nothing moved, evidence that comes and goes says a little less than it did: no news.
+// Pages that moved are news once fewer than make a home are left behind: that they are was decided before,
+// and need not be decided again near the limit.
+bool Walker::is_wavering(bool by_page_move) const {
     constexpr double kMargin = 0.1;
-    if (standing_ == Standing::unknown) return result_.profile.weight(result_.away.back().from) > 0.5;
-    if (standing_ != Standing::spread) return false;
     const AwayInterval& interval = result_.away.back();
-    return result_.profile.weight(interval.from) >= thresholds_.home_share - kMargin &&
+    const double left_behind = result_.profile.weight(interval.from);
+    if (by_page_move) return standing_ == Standing::unknown && left_behind >= thresholds_.home_share;
+    if (standing_ == Standing::unknown) return left_behind > 0.5;
+    return standing_ == Standing::spread && left_behind >= thresholds_.home_share - kMargin &&
            result_.profile.weight(on_) <= thresholds_.away_share + kMargin;
 }
 

@@ -148,6 +148,28 @@ TEST_CASE("evidence that wavers near a limit neither ends an interval nor takes 
     }
 }
 
+TEST_CASE("memory that comes after a thread page by page leaves it away until too little is left behind") {
+    Story story;
+    story.at(0).seen(7, 0);
+    constexpr int kPages = 60; // few samples: near the limit they decide nothing
+    for (int page = 0; page < kPages; ++page)
+        story.at(50.0 * page)
+            .add(7, AccessSample{4096u * (1000u + static_cast<unsigned>(page)), 0, ND_SAMPLE_exact});
+    story.at(3000).move(7, 0, 2, 3000, ND_CAUSE_affinity);
+    for (int page = 0; page < kPages; ++page) { // it runs in faults, and gives no sample of its memory
+        story.at(3030 + 30.0 * page).hint(7, 1000u + static_cast<unsigned>(page), 1, 0);
+        story.pages_move(1000u + static_cast<unsigned>(page), 1, 0, 1);
+    }
+    story.at(5000).runtime(7, 2, 5000).end();
+    const auto report = story.report();
+    const auto& found = thread(report, 7);
+    CHECK(found.verdict == Verdict::returned);
+    REQUIRE(found.locality.away.size() == 1);
+    CHECK(found.locality.away[0].start_ns == Story::ms(3000));
+    CHECK(found.locality.away[0].end_ns >= Story::ms(3000 + 30 * (kPages / 3 - 2)));
+    CHECK(found.locality.away[0].end_ns <= Story::ms(3000 + 30 * (kPages / 3 + 4)));
+}
+
 TEST_CASE("memory allocated elsewhere and then used has not been moved away") {
     Story story;
     story.at(0).seen(7, 0);
