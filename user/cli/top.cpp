@@ -43,7 +43,7 @@ void move_choice(ui::View& view, const std::vector<ui::TopRow>& rows, std::ptrdi
     const auto chosen = std::ranges::find_if(
         rows, [&view](const ui::TopRow& row) { return view.chosen == std::pair(row.pid, row.tid); });
     if (rows.empty()) return;
-    const std::ptrdiff_t from = chosen == rows.end() ? 0 : chosen - rows.begin();
+    const std::ptrdiff_t from = chosen == rows.end() ? -1 : chosen - rows.begin(); // the first key chooses
     const auto last = static_cast<std::ptrdiff_t>(rows.size()) - 1;
     const ui::TopRow& row = rows[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(from + by, 0, last))];
     view.chosen = std::pair(row.pid, row.tid);
@@ -99,9 +99,15 @@ bool press(const ui::Pressed& pressed, ui::TopModel& model, ui::View& view) {
     case ui::Key::page_down: move(page); break;
     case ui::Key::home: move(PTRDIFF_MIN / 2); break;
     case ui::Key::end: move(PTRDIFF_MAX / 2); break;
-    case ui::Key::enter: view.pane = ui::Pane::detail; break;
+    case ui::Key::enter:
+        if (!view.chosen) move(1);
+        view.pane = ui::Pane::detail;
+        break;
     case ui::Key::escape:
-        if (view.pane == ui::Pane::list) model.filter.clear();
+        if (view.pane == ui::Pane::list) {
+            model.filter.clear();
+            view.chosen.reset();
+        }
         view.pane = ui::Pane::list;
         break;
     case ui::Key::none:

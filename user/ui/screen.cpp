@@ -339,7 +339,7 @@ void scroll(View& view, const TopModel& model, const std::vector<TopRow>& rows) 
     const auto chosen = std::ranges::find_if(
         rows, [&view](const TopRow& row) { return view.chosen == std::pair(row.pid, row.tid); });
     if (chosen == rows.end()) {
-        if (!view.chosen || view.pane == Pane::list) view.chosen = std::pair(rows[0].pid, rows[0].tid);
+        if (view.pane == Pane::list) view.chosen.reset(); // the worst come first: they stay in sight
         view.first = 0;
         return;
     }

@@ -33,7 +33,7 @@ struct View {
     std::string message;    // what became of a key, or of the recording
 };
 
-// Keeps the chosen row in sight, and chooses one if none is. Call it before draw, with the rows of draw.
+// Keeps the chosen row in sight; the first ones, if none is. Call it before draw, with the rows of draw.
 void scroll(View& view, const TopModel& model, const std::vector<TopRow>& rows);
 
 // At most height lines, none wider than width.

@@ -2,12 +2,15 @@
 #include "ui/terminal.h"
 
 #include <clocale>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <curses.h>
 #include <fmt/core.h>
 #include <term.h>
+#include <termios.h>
 #include <unistd.h>
 #undef lines // macros of term.h
 #undef columns
@@ -51,6 +54,36 @@ void begin_colours() {
     ::init_pair(kUnknown, COLOR_BLUE, -1);
 }
 
+// ---- a death that no destructor sees ----
+
+constexpr int kDeadly[] = {SIGQUIT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+
+// What a signal handler needs to leave the terminal as it was found.
+termios g_found{};
+char g_restoring[256] = "";
+
+// Only what is safe in a handler (signal-safety(7)). SA_RESETHAND: the signal does the rest itself.
+void leave_as_found(int number) {
+    if (::write(STDOUT_FILENO, g_restoring, std::strlen(g_restoring)) < 0) ::_exit(128 + number);
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &g_found);
+    ::raise(number);
+}
+
+void prepare_for_death() {
+    std::string text;
+    for (const char* name : {"sgr0", "cnorm", "rmkx", "rmcup"}) // plain, cursor, keys, the other screen
+        if (const char* code = ::tigetstr(name); reinterpret_cast<std::intptr_t>(code) > 0) text += code;
+    std::snprintf(g_restoring, sizeof g_restoring, "%s", text.c_str());
+    struct sigaction action {};
+    action.sa_handler = leave_as_found;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (const int number : kDeadly) ::sigaction(number, &action, nullptr);
+}
+
+void forget_death() {
+    for (const int number : kDeadly) std::signal(number, SIG_DFL);
+}
+
 } // namespace
 
 Result<std::unique_ptr<Terminal>> Terminal::open() {
@@ -64,8 +97,10 @@ Result<std::unique_ptr<Terminal>> Terminal::open() {
     if (const char* place = ::tigetstr("cup");
         reinterpret_cast<std::intptr_t>(place) <= 0) // none, or no text
         return unusable;
+    if (::tcgetattr(STDIN_FILENO, &g_found) != 0) return unusable;
     SCREEN* screen = ::newterm(nullptr, stdout, stdin);
     if (!screen) return unusable;
+    prepare_for_death();
     ::set_term(screen);
     ::cbreak();
     ::noecho();
@@ -80,6 +115,7 @@ Result<std::unique_ptr<Terminal>> Terminal::open() {
 
 Terminal::~Terminal() {
     ::endwin();
+    forget_death();
     ::delscreen(static_cast<SCREEN*>(screen_));
 }
 

@@ -132,6 +132,27 @@ TEST_CASE("the chosen row stays in sight") {
     CHECK(all.find(fmt::format(" {} ", raw(rows[0].tid))) == std::string::npos);
 }
 
+TEST_CASE("nothing is chosen until a key is pressed: the worst stay in sight, whoever they are") {
+    Story story;
+    for (std::uint32_t tid = 200; tid < 260; ++tid) story.seen(tid, 0);
+    for (std::uint32_t tid = 200; tid < 260; ++tid) story.at(500).runtime(tid, 0, tid);
+    TopModel model = read_each_second(story);
+    View view;
+    view.height = 20;
+    scroll(view, model, model.rows());
+    CHECK_FALSE(view.chosen);
+    model.reversed = true; // others are the worst now
+    const auto rows = model.rows();
+    scroll(view, model, rows);
+    const auto lines = draw(model, view, rows);
+    std::string all;
+    for (const Line& line : lines) all += plain(line) + "\n";
+    CHECK(all.find(fmt::format(" {} ", raw(rows[0].tid))) != std::string::npos);
+    view.chosen = std::pair(Pid{9}, Tid{9}); // it has ended
+    scroll(view, model, rows);
+    CHECK_FALSE(view.chosen);
+}
+
 TEST_CASE("before the first event the screen says that it waits") {
     TopModel model;
     model.read();
