@@ -26,6 +26,7 @@ struct nd_settings {
 	u32 knows_origin;	 /* a hook tells where migrating pages come from */
 	u32 faults_tell_touches; /* the programs on page faults do (bpf/first_touch_tp.bpf.c) */
 	u32 faults_tell_hints;
+	u32 follows_children; /* what a target forks is a target */
 	u32 node_ids; /* nr_node_ids, of the arrays of NUMA balancing; at most ND_FAULT_NODES */
 	struct nd_pfn_range pfn_range[ND_MAX_PFN_RANGES];
 };

@@ -10,27 +10,58 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <string_view>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace numadrift::cli {
 namespace {
 
-// In the child: only what is safe after fork.
-[[noreturn]] void wait_and_exec(int gate, char* const* arguments) {
+// The words of a vector as execvpe() takes them; they live as long as the vector.
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
+    std::vector<char*> pointers;
+    pointers.reserve(words.size() + 1);
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+// Ours, but for what says whose it is.
+std::vector<std::string> environment_of(const std::optional<Identity>& identity) {
+    std::vector<std::string> variables;
+    for (char** variable = environ; *variable; ++variable) variables.emplace_back(*variable);
+    if (!identity) return variables;
+    std::erase_if(variables, [](const std::string& variable) {
+        return variable.starts_with("HOME=") || variable.starts_with("USER=") ||
+               variable.starts_with("LOGNAME=");
+    });
+    variables.push_back("HOME=" + identity->home);
+    if (identity->name.empty()) return variables;
+    variables.push_back("USER=" + identity->name);
+    variables.push_back("LOGNAME=" + identity->name);
+    return variables;
+}
+
+// In the child, as what follows: only what is safe after fork.
+[[noreturn]] void fail(std::string_view what, int status) {
+    const char* why = std::strerror(errno);
+    for (const std::string_view part :
+         {std::string_view("numadrift: "), what, std::string_view(why), std::string_view("\n")})
+        if (::write(STDERR_FILENO, part.data(), part.size()) < 0) break;
+    ::_exit(status);
+}
+
+[[noreturn]] void wait_and_exec(int gate, char* const* arguments, char* const* environment,
+                                const std::optional<Identity>& identity) {
     char word = 0;
     ssize_t got = 0;
     do got = ::read(gate, &word, 1);
     while (got < 0 && errno == EINTR);
     if (got != 1) ::_exit(0);
     for (const int signal : kIgnoredSignals) ::signal(signal, SIG_DFL);
-    ::execvp(arguments[0], arguments);
-    const char* why = std::strerror(errno);
-    static constexpr char kWho[] = "numadrift: cannot run the command: ";
-    if (::write(STDERR_FILENO, kWho, sizeof kWho - 1) < 0 ||
-        ::write(STDERR_FILENO, why, std::strlen(why)) < 0 || ::write(STDERR_FILENO, "\n", 1) < 0)
-        ::_exit(126);
-    ::_exit(127);
+    if (identity && !become(*identity)) fail("cannot run the command as another user: ", 126);
+    ::execvpe(arguments[0], arguments, environment);
+    fail("cannot run the command: ", errno == ENOENT ? 127 : 126); // as shells tell them apart
 }
 
 // As execvp() looks for it: 0, or why there is none.
@@ -52,15 +83,14 @@ int find_program(const std::string& name) {
 
 } // namespace
 
-Result<Child> Child::spawn(const std::vector<std::string>& command) {
+Result<Child> Child::spawn(const std::vector<std::string>& command, const std::optional<Identity>& identity) {
     if (const int why = find_program(command.front()); why != 0)
         return Error{fmt::format("cannot run {}: {}", printable(command.front()), errno_text(why)),
                      "everything after -- is the command, a program first, then its arguments"};
     std::vector<std::string> words = command;
-    std::vector<char*> arguments;
-    arguments.reserve(words.size() + 1);
-    for (auto& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
+    std::vector<std::string> variables = environment_of(identity);
+    const std::vector<char*> arguments = pointers_to(words);
+    const std::vector<char*> environment = pointers_to(variables);
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
         return Error{fmt::format("cannot make a pipe: {}", errno_text(errno)), {}};
@@ -70,7 +100,7 @@ Result<Child> Child::spawn(const std::vector<std::string>& command) {
     if (pid < 0) return Error{fmt::format("cannot start {}: {}", command.front(), errno_text(errno)), {}};
     if (pid == 0) {
         writer.reset();
-        wait_and_exec(reader.get(), arguments.data());
+        wait_and_exec(reader.get(), arguments.data(), environment.data(), identity);
     }
     return Child(pid, std::move(writer));
 }
@@ -88,8 +118,10 @@ std::optional<std::string> Child::ended() {
     int status = 0;
     if (pid_ < 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
     pid_ = -1;
-    if (WIFSIGNALED(status)) return fmt::format("was ended by signal {}", WTERMSIG(status));
-    return fmt::format("exited with status {}", WEXITSTATUS(status));
+    status_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (WIFSIGNALED(status))
+        return fmt::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+    return fmt::format("exited with status {}", *status_);
 }
 
 } // namespace numadrift::cli

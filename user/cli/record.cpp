@@ -110,6 +110,12 @@ std::optional<control::Server> open_control() {
     return std::nullopt;
 }
 
+// That of the command, where it ended while it was recorded; one that a signal to the recorder ended too has
+// nothing to say.
+int exit_status(const Session& session) {
+    return session.child && !stop_asked() ? session.child->status().value_or(0) : 0;
+}
+
 Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const std::string& how,
                            Session session, Ready& ready) {
     auto writer = options.file.empty()
@@ -127,6 +133,7 @@ Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const
     release_signals();
     auto printed = print_report(writer->path(), *options.report);
     if (!status) return status.error();
+    if (printed && *printed == 0) return exit_status(session);
     return printed;
 }
 
@@ -149,7 +156,7 @@ Result<int> record_flight(const flight::Options& options, LiveSource& live, cons
     std::string files;
     for (const std::string& file : recorder.files()) files += file + "\n";
     if (auto printed = print_out(files); !printed) return printed.error();
-    return 0;
+    return exit_status(session);
 }
 
 Result<int> start(const RecordOptions& options) {
@@ -207,7 +214,8 @@ Run add_record(CLI::App& app) {
               "  numadrift record -- ./server --port 80   from the first instruction on\n"
               "  numadrift record --flight 60s -p 4711 --trigger 'locality<0.7 for 5s'\n"
               "                                           for weeks; files when it is needed\n"
-              "Children and threads that are born while it records are followed.");
+              "Children and threads that are born while it records are followed.\n"
+              "Ends with the status of the command, where there is one.");
     auto options = std::make_shared<RecordOptions>();
     add_target_options(verb, options->targets);
     verb.option("-o,--output", options->file, "Trace file [numadrift-HOST-YYYYmmdd-HHMMSS.ndt]");

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fmt/core.h>
+#include <thread>
 #include <utility>
 
 namespace numadrift::cli {
@@ -90,6 +91,21 @@ void look_for_triggers(LiveSource& live, const Session& session) {
         live.mark("trigger: " + *reason);
 }
 
+void say_end_of(Child& command) {
+    if (const auto end = command.ended()) say(fmt::format("The command {}.", *end));
+}
+
+// What became of the command. Where all its threads have ended, so has it, or does within a moment.
+void conclude(Child& command, bool has_ended) {
+    const auto give_up = Clock::now() + std::chrono::seconds(has_ended ? 1 : 0);
+    say_end_of(command);
+    while (!command.status() && Clock::now() < give_up) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        say_end_of(command);
+    }
+    if (!command.status()) say(fmt::format("The command, process {}, goes on.", command.pid()));
+}
+
 } // namespace
 
 void catch_signals() {
@@ -118,14 +134,16 @@ Status run(LiveSource& live, const Session& session) {
     for (;;) {
         const auto outcome = live.next(events);
         if (!outcome) return outcome.error();
-        if (*outcome == Outcome::end) return session.sink->end();
+        if (*outcome == Outcome::end) {
+            if (session.child) conclude(*session.child, !live.targets_alive());
+            return session.sink->end();
+        }
         for (const Event& event : events) {
             if (auto status = session.sink->add(event); !status) return status;
             if (session.watch) session.watch->add(event);
         }
         if (auto status = session.sink->pass(monotonic_ns()); !status) return status;
-        if (session.child)
-            if (const auto end = session.child->ended()) say(fmt::format("The command {}.", *end));
+        if (session.child) say_end_of(*session.child);
         look_for_triggers(live, session);
         if (session.flight) looked_for_ns = look_at_the_end(live, *session.flight, looked_for_ns);
         const bool is_over = session.duration && Clock::now() - begin >= *session.duration;

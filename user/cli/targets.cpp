@@ -32,13 +32,37 @@ Result<LiveOptions> of_comm(const std::string& comm) {
     return live;
 }
 
-Result<LiveOptions> of_command(const std::vector<std::string>& command, std::optional<Child>& child) {
-    auto spawned = Child::spawn(command);
+Result<LiveOptions> of_command(const std::vector<std::string>& command, const std::string& user,
+                               std::optional<Child>& child) {
+    std::optional<Identity> identity;
+    if (!user.empty()) {
+        const auto found = find_identity({}, user);
+        if (!found) return found.error();
+        identity = *found;
+    }
+    auto spawned = Child::spawn(command, identity);
     if (!spawned) return spawned.error();
     child.emplace(*std::move(spawned));
     LiveOptions live;
     live.targets = {Pid{static_cast<std::uint32_t>(child->pid())}};
     live.how = fmt::format("{}", fmt::join(command, " "));
+    return live;
+}
+
+// The processes and, unless they are to stay alone, all that live below them.
+Result<LiveOptions> of_pids(const std::vector<std::uint32_t>& numbers, bool with_children) {
+    LiveOptions live;
+    for (const std::uint32_t number : numbers) {
+        live.targets.push_back(Pid{number});
+        if (auto status = probe::check_process({}, live.targets.back()); !status) return status.error();
+    }
+    live.how = fmt::format("-p {}", fmt::join(numbers, ","));
+    if (!with_children) return live;
+    live.find = [roots = live.targets] { return std::optional(probe::descendants_of({}, roots)); };
+    const std::vector<Pid> below = *live.find();
+    live.targets.insert(live.targets.end(), below.begin(), below.end());
+    if (!below.empty())
+        live.how += below.size() == 1 ? " and 1 child" : fmt::format(" and {} children", below.size());
     return live;
 }
 
@@ -50,35 +74,39 @@ Result<LiveOptions> find_targets(const TargetOptions& options, std::optional<Chi
                      "give one of: -p PID[,PID…], --comm GLOB, --cgroup PATH, --container ID, -a, "
                      "-- COMMAND ARG…",
                      true};
-    if (!options.command.empty()) return of_command(options.command, child);
+    if (!options.user.empty() && options.command.empty())
+        return Error{"-u says as whom a command runs, and there is none", "add -- COMMAND ARG…", true};
+    if (!options.command.empty()) return of_command(options.command, options.user, child);
     if (!options.comm.empty()) return of_comm(options.comm);
     if (!options.cgroup.empty())
         return of_cgroup("--cgroup " + options.cgroup, probe::cgroup_directory({}, options.cgroup));
     if (!options.container.empty())
         return of_cgroup("--container " + options.container,
                          probe::container_directory({}, options.container));
-    LiveOptions live;
     if (options.all) {
+        LiveOptions live;
         live.how = "-a";
         live.find = [] { return std::optional(probe::find_all({})); };
         live.targets = *live.find();
         return live;
     }
-    for (const std::uint32_t pid : options.pids) live.targets.push_back(Pid{pid});
-    live.how = fmt::format("-p {}", fmt::join(options.pids, ","));
-    return live;
+    return of_pids(options.pids, !options.no_children);
 }
 
 } // namespace
 
 void add_target_options(Verb& verb, const std::shared_ptr<TargetOptions>& options) {
-    verb.option("-p,--pid", options->pids, "Processes to record").takes_lists();
+    verb.option("-p,--pid", options->pids, "Processes to record, each with those that live below it")
+        .takes_lists();
+    verb.flag("--no-children", options->no_children,
+              "Leave out the processes below, and those that are born while it records");
     verb.option("--comm", options->comm, "Processes whose name matches a shell pattern");
     verb.option("--cgroup", options->cgroup,
                 "Processes of a control group and all below it, and those that join later");
     verb.option("--container", options->container, "The same, of the container whose id begins so");
     verb.flag("-a,--all", options->all, "The whole host, but for kernel threads and this recorder");
     verb.option("COMMAND", options->command, "A command to run and record, after --");
+    verb.option("-u,--run-as", options->user, "Whose rights the command gets: a name, UID or UID:GID");
     verb.option("--nice", options->nice,
                 "Where the recorder itself stands in the queue for a CPU [-20, first; what it was started "
                 "with where that is not 0]")
@@ -87,7 +115,10 @@ void add_target_options(Verb& verb, const std::shared_ptr<TargetOptions>& option
 
 Result<LiveOptions> choose_targets(const TargetOptions& options, std::optional<Child>& child) {
     auto chosen = find_targets(options, child);
-    if (chosen) chosen->nice = options.nice;
+    if (chosen) {
+        chosen->nice = options.nice;
+        chosen->follows_children = !options.no_children;
+    }
     return chosen;
 }
 

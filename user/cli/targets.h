@@ -19,6 +19,8 @@ struct TargetOptions {
     std::string container;
     bool all = false;
     std::vector<std::string> command;
+    std::string user; // of the command
+    bool no_children = false;
     std::optional<int> nice;
 };
 

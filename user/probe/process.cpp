@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fmt/core.h>
 #include <fnmatch.h>
+#include <map>
+#include <set>
 #include <unistd.h>
 
 namespace numadrift::probe {
@@ -27,15 +30,25 @@ std::vector<std::uint32_t> numbers_in(const std::string& directory) {
     return numbers;
 }
 
+std::uint32_t number_field(const std::string& status, std::string_view name) {
+    return static_cast<std::uint32_t>(std::strtoul(status_field(status, name).c_str(), nullptr, 10));
+}
+
 } // namespace
+
+std::string status_field(const std::string& status, std::string_view name) {
+    const auto at = status.find(fmt::format("\n{}:", name));
+    if (at == std::string::npos) return {};
+    const auto begin = status.find_first_not_of(" \t", at + name.size() + 2);
+    const auto end = status.find('\n', begin);
+    return begin == std::string::npos || end == std::string::npos ? "" : status.substr(begin, end - begin);
+}
 
 Status check_process(const std::string& root, Pid pid) {
     const auto status = read_file(fmt::format("{}/proc/{}/status", root, raw(pid)));
     if (!status)
         return Error{fmt::format("no process {}", raw(pid)), "has it ended, or restarted under another id?"};
-    const auto at = status->find("\nTgid:");
-    const unsigned long owner =
-        at == std::string::npos ? 0 : std::strtoul(status->c_str() + at + 6, nullptr, 10);
+    const std::uint32_t owner = number_field(*status, "Tgid");
     if (owner != 0 && owner != raw(pid))
         return Error{fmt::format("{} is a thread of process {}", raw(pid), owner),
                      fmt::format("record the whole process: -p {}", owner)};
@@ -62,6 +75,28 @@ std::vector<Pid> find_all(const std::string& root) {
         const auto status = read_file(fmt::format("{}/proc/{}/status", root, number));
         if (status && status->find("\nVmSize:") != std::string::npos) found.push_back(Pid{number});
     }
+    return found;
+}
+
+std::vector<Pid> descendants_of(const std::string& root, const std::vector<Pid>& roots) {
+    std::multimap<std::uint32_t, std::uint32_t> children;
+    for (const std::uint32_t number : numbers_in(root + "/proc")) {
+        const auto status = read_file(fmt::format("{}/proc/{}/status", root, number));
+        if (status) children.emplace(number_field(*status, "PPid"), number);
+    }
+    std::set<std::uint32_t> below; // roots too
+    std::vector<std::uint32_t> left;
+    for (const Pid pid : roots) left.push_back(raw(pid));
+    while (!left.empty()) {
+        const std::uint32_t parent = left.back();
+        left.pop_back();
+        if (parent == static_cast<std::uint32_t>(::getpid()) || !below.insert(parent).second) continue;
+        for (auto [child, end] = children.equal_range(parent); child != end; ++child)
+            left.push_back(child->second);
+    }
+    for (const Pid pid : roots) below.erase(raw(pid));
+    std::vector<Pid> found;
+    for (const std::uint32_t number : below) found.push_back(Pid{number});
     return found;
 }
 

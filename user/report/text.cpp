@@ -13,7 +13,8 @@
 namespace numadrift {
 namespace {
 
-constexpr double kMostlyKnown = 0.9; // of the CPU time: the rest is told else
+constexpr std::size_t kMostOfATarget = 60; // bytes: a command line may be long
+constexpr double kMostlyKnown = 0.9;       // of the CPU time: the rest is told else
 
 void write_heading(const Report& report, const TextOptions& options, Lines& out) {
     out.wrapped(report.summary, 0);
@@ -30,9 +31,14 @@ void write_heading(const Report& report, const TextOptions& options, Lines& out)
                     0);
     }
     out.blank();
-    out.line("{}{}, kernel {}, {} recorded", options.file.empty() ? "" : printable(options.file) + ": ",
-             printable(report.trace.host), printable(report.trace.kernel),
-             duration_text(static_cast<double>(report.duration_ns)));
+    std::string targets;
+    for (const std::string& target : report.targets)
+        targets += (targets.empty() ? " of " : ", ") + shortened(printable(target), kMostOfATarget);
+    out.wrapped(fmt::format("{}{}, kernel {}, {} recorded{}",
+                            options.file.empty() ? "" : printable(options.file) + ": ",
+                            printable(report.trace.host), printable(report.trace.kernel),
+                            duration_text(static_cast<double>(report.duration_ns)), targets),
+                4);
     if (report.window_ns > 0 || !report.window_end.empty())
         out.wrapped(fmt::format("A window of the recording: {} to {} of it{}{}. Times count from its begin.",
                                 time_text(report.window_ns), time_text(report.window_ns + report.duration_ns),

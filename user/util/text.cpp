@@ -48,6 +48,20 @@ std::string printable(std::string_view name) {
     return text;
 }
 
+std::string shortened(std::string text, std::size_t most_bytes) {
+    static constexpr std::string_view kLeftOut = "…";
+    if (text.size() <= most_bytes) return text;
+    const std::size_t kept = most_bytes - std::min(most_bytes, kLeftOut.size());
+    const auto is_within_a_letter = [&text](std::size_t at) {
+        return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+    };
+    std::size_t head = (kept + 1) / 2;
+    std::size_t tail = text.size() - kept / 2;
+    while (head > 0 && is_within_a_letter(head)) --head;
+    while (is_within_a_letter(tail)) ++tail;
+    return text.replace(head, tail - head, kLeftOut);
+}
+
 std::string duration_text(double ns) {
     if (ns < 1e3) return fmt::format("{:.0f} ns", ns);
     if (ns < 1e6) return fmt::format("{:.0f} us", ns / 1e3);

@@ -1,6 +1,7 @@
 // Words for people: durations, sizes, and names that may be hostile.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,6 +10,10 @@ namespace numadrift {
 
 // A name as one line of harmless text: control characters, escapes and invalid UTF-8 as \xNN.
 std::string printable(std::string_view name);
+
+// At most so many bytes of a printable text, "…" in the middle where some are left out: a command line begins
+// with what runs and ends with what tells it from others.
+std::string shortened(std::string text, std::size_t most_bytes);
 
 // Text in single quotes of a shell, without these.
 std::string shell_quoted(std::string_view text);

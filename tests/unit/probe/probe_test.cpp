@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 using namespace numadrift;
 using numadrift::test::Tree;
@@ -143,4 +144,28 @@ TEST_CASE("processes: by name, gone ones, and threads taken for processes") {
     REQUIRE_FALSE(thread);
     CHECK(thread.error().hint.find("-p 10") != std::string::npos);
     CHECK(probe::threads_of(tree.root(), Pid{99}).empty());
+}
+
+TEST_CASE("processes below a process: at any depth, none twice, and never the recorder") {
+    Tree tree;
+    const auto process = [&tree](int pid, int parent) {
+        tree.file(fmt::format("/proc/{}/status", pid),
+                  fmt::format("Name:\tx\nPid:\t{}\nPPid:\t{}\n", pid, parent));
+    };
+    const int own = ::getpid(); // with a command of its own below it
+    process(5000010, 1);
+    process(5000011, 5000010);
+    process(5000012, 5000011);
+    process(5000013, 1);
+    process(5000014, 5000013);
+    process(own, 5000010);
+    process(5000015, own);
+    const auto below = [&tree](std::vector<Pid> roots) { return probe::descendants_of(tree.root(), roots); };
+    CHECK(below({Pid{5000010}}) == std::vector<Pid>{Pid{5000011}, Pid{5000012}});
+    CHECK(below({Pid{5000010}, Pid{5000011}}) == std::vector<Pid>{Pid{5000012}});
+    CHECK(below({Pid{5000014}}).empty());
+    CHECK(below({Pid{1}}).size() == 5);
+    process(5000020, 5000021); // read while one of them was replaced
+    process(5000021, 5000020);
+    CHECK(below({Pid{5000020}}) == std::vector<Pid>{Pid{5000021}});
 }

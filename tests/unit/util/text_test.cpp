@@ -39,3 +39,14 @@ TEST_CASE("what is to be pasted into a shell is one word there, whatever it hold
     CHECK(shell_word("it's") == "'it'\\''s'");
     CHECK(shell_word("") == "''");
 }
+
+TEST_CASE("a long text is shortened in its middle, never within a letter") {
+    CHECK(shortened("postgres", 8) == "postgres");
+    CHECK(shortened("postgres: writer", 11) == "post…iter");
+    const std::string letters = "ääääääää"; // 16 bytes
+    for (std::size_t most = 0; most < letters.size(); ++most) {
+        const std::string shown = shortened(letters, most);
+        CHECK(printable(shown) == shown);
+        CHECK(shown.size() <= std::max<std::size_t>(most, std::string("…").size()));
+    }
+}

@@ -412,6 +412,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
     live::ProgramOptions program_options;
     program_options.wake_bytes = (options.ring_mib << 20) / kWakesARing;
     program_options.tracepoints_only = options.tracepoints_only;
+    program_options.follows_children = options.follows_children;
     for (const auto& [cpu, info] : topology->cpus) program_options.cpus.push_back(raw(cpu));
     program_options.sample_hz = options.sample_hz ? *options.sample_hz : sample_hz(topology->cpus.size());
     program_options.node_ids = probe::possible_nodes(options.root);

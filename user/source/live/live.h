@@ -22,6 +22,7 @@ struct LiveOptions {
     // Targets are what this finds, else those above only. Nothing: they are gone for good.
     std::function<std::optional<std::vector<Pid>>()> find;
     bool joins_later = false;      // it is asked again and again; the recording goes on without targets
+    bool follows_children = true;  // processes that targets fork are targets too
     std::string how;               // "-p 4711", for the trace
     bool tracepoints_only = false; // --hooks tracepoint
     std::uint32_t ring_mib = 16;   // of each node's ring; a power of two

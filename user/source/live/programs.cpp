@@ -96,6 +96,7 @@ void fill_settings(nd_skeleton& skeleton, const KernelBtf& kernel, const Program
     settings.has_task_storage = uses_task_storage;
     settings.has_task_regs = kernel.has_helper("BPF_FUNC_task_pt_regs");
     settings.node_ids = options.node_ids;
+    settings.follows_children = options.follows_children;
     settings.knows_origin = std::ranges::any_of(choice.programs, tells_origin);
     settings.faults_tell_touches = is_told_by_faults(choice, "first_touch");
     settings.faults_tell_hints = is_told_by_faults(choice, "hint_fault");
