@@ -153,28 +153,31 @@ bool Profile::is_enough(const Thresholds& thresholds) const {
                                [](const auto& entry) { return entry.second >= kSurelyOneNode; });
 }
 
-// Pages are counted, not sampled: enough of them need no statistics.
-bool Profile::is_decided(double share, double limit, const Thresholds& thresholds) const {
+// Is the node's weight surely on its side of a limit? Pages are counted, not sampled: enough of them need no
+// statistics where they decide, and where they say by themselves what few samples say.
+bool Profile::is_decided(Node node, double limit, const Thresholds& thresholds) const {
     const Fused& all = fused();
-    const bool by_pages = amount(Evidence::pages) >= static_cast<double>(thresholds.evidence_pages) &&
-                          all.voices[at(Evidence::pages)] >= all.voices[at(Evidence::sampled)];
+    const bool has_pages = amount(Evidence::pages) >= static_cast<double>(thresholds.evidence_pages);
+    const bool by_pages = has_pages && all.voices[at(Evidence::pages)] >= all.voices[at(Evidence::sampled)];
     if (by_pages || all.voice >= kFewSamples) return true;
+    const double share = weight(node);
     const double variance = std::max(0.0, share * (1 - share)); // the sum of parts may be a little above 1
-    return std::abs(share - limit) >= kDecided * std::sqrt(variance / all.voice);
+    if (std::abs(share - limit) >= kDecided * std::sqrt(variance / all.voice)) return true;
+    return has_pages && (shares(Evidence::pages)[node] >= limit) == (share >= limit);
 }
 
 bool Profile::is_spread(const Thresholds& thresholds) const {
     const Fused& all = fused();
     if (all.voice - all.voices[at(Evidence::process)] < kFewForSpread) return false;
     return std::ranges::all_of(weights(), [&](const auto& entry) {
-        return entry.second < 0.5 || is_decided(entry.second, thresholds.home_share, thresholds);
+        return entry.second < 0.5 || is_decided(entry.first, thresholds.home_share, thresholds);
     });
 }
 
 std::optional<Node> Profile::home(const Thresholds& thresholds) const {
     if (!is_enough(thresholds)) return std::nullopt;
     for (const auto& [node, share] : weights())
-        if (share >= thresholds.home_share && is_decided(share, thresholds.home_share, thresholds))
+        if (share >= thresholds.home_share && is_decided(node, thresholds.home_share, thresholds))
             return node;
     return std::nullopt;
 }

@@ -7,7 +7,8 @@
 //             instructions use, and outweigh all else once there are some dozens.
 //   pages     first touches and hint faults, followed through page migrations: what the thread
 //             has used, not how much. 64 P / (P + 64) for P pages, fading with the square of the samples:
-//             halved by 32 of them, a seventeenth beside 128.
+//             halved by 32 of them, a seventeenth beside 128. Where few samples leave open on which side of a
+//             limit a share is, 32 pages or more that agree with them decide it.
 //   kernel    numa_faults: 16 K / (K + 512) for K counted pages, fading fast: the counts do not
 //             follow pages that migrate.
 //   process   residency of the whole process: 8, fading fast. A prior: alone it gives a home only
@@ -71,7 +72,7 @@ private:
     const Fused& fused() const;
     bool is_enough_of_its_own(const Thresholds& thresholds) const;
     bool is_enough(const Thresholds& thresholds) const;
-    bool is_decided(double share, double limit, const Thresholds& thresholds) const;
+    bool is_decided(Node node, double limit, const Thresholds& thresholds) const;
     bool is_spread(const Thresholds& thresholds) const;
 
     std::array<std::map<Node, std::int64_t>, kEvidences> amounts_;

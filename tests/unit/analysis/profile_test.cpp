@@ -46,6 +46,19 @@ TEST_CASE("what a hundred samples of interleaved memory may look like is no home
     CHECK(sampled({42, 88}).standing(Node{0}, kLimits) == Standing::away);
 }
 
+TEST_CASE("where few samples leave it open, pages that say the same decide, others do not") {
+    const auto with_pages = [](std::int64_t here, std::int64_t there) {
+        Profile profile = sampled({18, 42}); // 70 %
+        profile.add(Evidence::pages, Node{0}, here);
+        profile.add(Evidence::pages, Node{1}, there);
+        return profile.standing(Node{0}, kLimits);
+    };
+    CHECK(with_pages(0, 0) == Standing::unknown);
+    CHECK(with_pages(5, 26) == Standing::unknown); // too few
+    CHECK(with_pages(25, 75) == Standing::away);
+    CHECK(with_pages(50, 50) == Standing::unknown); // they say spread
+}
+
 TEST_CASE("shares whose sum is a little above one are decided") {
     for (std::int64_t pages = 1; pages < 200; ++pages) {
         Profile profile = sampled({40, 0});
