@@ -82,10 +82,11 @@ int History::known_pages() const {
 }
 
 bool History::home_throughout(std::uint64_t begin_ns, std::uint64_t end_ns, int home) const {
-    if (home_at(begin_ns) != home || home_at(end_ns) != home) return false;
+    constexpr double kSurely = kMostLimit + kTruthError;
+    if (home_at(begin_ns, kSurely) != home || home_at(end_ns, kSurely) != home) return false;
     return std::ranges::all_of(worker_.memory, [&](const MemorySample& sample) {
         return sample.time_ns < begin_ns || sample.time_ns > end_ns + 100 * kMs ||
-               home_at(sample.time_ns) == home;
+               home_at(sample.time_ns, kSurely) == home;
     });
 }
 

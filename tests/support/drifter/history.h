@@ -49,6 +49,7 @@ public:
 
     // The node with so much of the memory at a time; -1 for none.
     int home_at(std::uint64_t time_ns, double limit = 2.0 / 3, Meanwhile meanwhile = Meanwhile::before) const;
+    // Surely: no error of samples or of the truth's own looks makes it another.
     bool home_throughout(std::uint64_t begin_ns, std::uint64_t end_ns, int home) const;
 
     // Of its memory, that move_pages can answer for at best.

@@ -69,6 +69,7 @@ struct Running {
     std::size_t bytes = 0;
     std::atomic<int> part{-1};    // that it uses; -1: all
     std::uint64_t sampled_ns = 0; // when its memory was looked at
+    std::uint64_t quickest_use_ns = UINT64_MAX / 8;
     bool begun = false;
     std::atomic<bool> ends{false};
     std::atomic<int> tid{0};
@@ -126,10 +127,15 @@ void serve(const Worker& worker, const Bytes& used, Access& access) {
     if (child < 0 || ::waitpid(child, nullptr, 0) != child) throw std::runtime_error("fork failed");
 }
 
+// An emulated CPU that waits for a real one charges that to whoever runs on it: a round that took many times
+// what the quickest one did was not use.
 void use(Running& self, const Bytes& used, Access& access) {
+    constexpr std::uint64_t kMostTimes = 8;
     const std::uint64_t begin_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
     access.use(used.begin, used.end);
-    self.truth.used_cpu_ns += now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
+    const std::uint64_t took_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
+    self.quickest_use_ns = std::min(self.quickest_use_ns, took_ns);
+    self.truth.used_cpu_ns += std::min(took_ns, kMostTimes * self.quickest_use_ns);
 }
 
 void work(Running& self, const Machine& machine) {
