@@ -13,9 +13,9 @@ std::optional<double> Locality::locality() const {
     return 1.0 - remote_cpu_ns / static_cast<double>(profiled_cpu_ns);
 }
 
-std::string_view cause_of(const AwayInterval& interval) {
-    if (interval.opening == Opening::page_move) return "page_move";
-    return interval.opening == Opening::use_change ? "use_change" : cause_name(interval.cause);
+std::string_view cause_of(Opening opening, std::uint8_t cause) {
+    if (opening == Opening::page_move) return "page_move";
+    return opening == Opening::use_change ? "use_change" : cause_name(cause);
 }
 
 namespace {

@@ -36,8 +36,12 @@ struct AwayInterval {
     std::vector<std::string> uncorrected; // why NUMA balancing did not bring it back
 };
 
-// "page_move" where its memory was moved away, else the cause of the move that opened it.
-std::string_view cause_of(const AwayInterval& interval);
+// "page_move" where its memory was moved away, "use_change" where it turned to other memory, else the cause
+// of the move that opened it.
+std::string_view cause_of(Opening opening, std::uint8_t cause);
+inline std::string_view cause_of(const AwayInterval& interval) {
+    return cause_of(interval.opening, interval.cause);
+}
 
 // From a CPU of one node to the memory of another, or of the same.
 struct Way {

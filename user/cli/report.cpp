@@ -16,6 +16,7 @@ namespace numadrift::cli {
 void add_report_options(Verb& verb, const std::shared_ptr<ReportOptions>& options) {
     verb.flag("--json", options->json, "Print the report as JSON (schema numadrift.report/1)");
     verb.flag("--check", options->check, "Exit with 3 if a thread migrated away from its memory");
+    verb.flag("-v,--verbose", options->verbose, "Tell all that this machine does not let us see");
     verb.option("--top", options->top, "Threads told one by one").shows_default();
     verb.option("--min-evidence", options->thresholds.evidence_pages,
                 "Pages that must be known of a thread before its home is")
@@ -107,8 +108,9 @@ Result<int> print_report(const std::string& file, const ReportOptions& options) 
             return written.error();
         return status;
     }
-    const std::string text = options.json ? render_json(*report, options.group_by)
-                                          : render_text(*report, {options.top, file, options.group_by});
+    const std::string text =
+        options.json ? render_json(*report, options.group_by)
+                     : render_text(*report, {options.top, file, options.group_by, options.verbose});
     if (auto printed = print_out(text); !printed) return printed.error();
     return status;
 }

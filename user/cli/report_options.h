@@ -13,6 +13,7 @@ namespace numadrift::cli {
 struct ReportOptions {
     bool json = false;
     bool check = false;
+    bool verbose = false;
     std::size_t top = 10;
     Thresholds thresholds;
     WindowBounds window;

@@ -265,7 +265,7 @@ std::string verdict_of(const Comparison& comparison) {
     if (text.empty()) text = fmt::format("No change of locality beyond the noise: {}. ", all);
     else text += fmt::format("In all: {}. ", all);
     if (unknown > 0)
-        text += fmt::format("Of {} group{} too little is known. ", unknown, unknown == 1 ? "" : "s");
+        text += fmt::format("{} group{}: not enough evidence. ", unknown, unknown == 1 ? "" : "s");
     text.pop_back();
     return text;
 }

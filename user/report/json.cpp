@@ -198,6 +198,37 @@ Json thread_json(const ThreadReport& thread) {
         {"told_in_windows_of_ns", thread.window_ns}};
 }
 
+Json episodes_json(const Report& report) {
+    Json episodes = Json::array();
+    for (const Episode& episode : report.episodes) {
+        Json pids = Json::array();
+        for (const Pid pid : episode.pids) pids.push_back(raw(pid));
+        Json tids = Json::array();
+        for (const Tid tid : episode.tids) tids.push_back(raw(tid));
+        Json by = nullptr;
+        if (!episode.by_comm.empty())
+            by = {{"comm", episode.by_comm},
+                  {"tid", raw(episode.by) == 0 ? Json(nullptr) : Json(raw(episode.by))}};
+        episodes.push_back({{"text", episode_text(episode)},
+                            {"cause", cause_of(episode.opening, episode.cause)},
+                            {"by", by},
+                            {"program", episode.program},
+                            {"pids", pids},
+                            {"from", raw(episode.from)},
+                            {"to", raw(episode.to)},
+                            {"first_start_ns", episode.first_start_ns},
+                            {"last_start_ns", episode.last_start_ns},
+                            {"end_ns", episode.end_ns == 0 ? Json(nullptr) : Json(episode.end_ns)},
+                            {"tids", tids},
+                            {"of_threads", episode.of_threads},
+                            {"still_away", episode.still_away},
+                            {"too_briefly", episode.too_briefly},
+                            {"times", episode.times},
+                            {"cpu_ns", episode.cpu_ns}});
+    }
+    return episodes;
+}
+
 Json groups_json(const Report& report, GroupBy by) {
     Json groups = Json::array();
     for (const Group& group : group_threads(report, by)) {
@@ -287,6 +318,7 @@ Json to_json(const Report& report, std::optional<GroupBy> group_by) {
                   {"overhead", overhead_json(report)},
                   {"thresholds", thresholds_json(report.thresholds)},
                   {"summary", summary},
+                  {"episodes", episodes_json(report)},
                   {"threads", threads},
                   {"memory", memory_json(report)},
                   {"counters", counters_json(report)},

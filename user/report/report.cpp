@@ -157,7 +157,7 @@ std::string summarize(const Report& report) {
                             not_moved == 1 ? "its" : "their");
     if (deserted > 0)
         text += fmt::format(" {} had {} memory moved away.", deserted, deserted == 1 ? "its" : "their");
-    if (unknown > 0) text += fmt::format(" Of {} too little is known.", unknown);
+    if (unknown > 0) text += fmt::format(" {}: not enough evidence.", threads_in_words(unknown));
     return text + pooled_text(report);
 }
 
@@ -241,6 +241,7 @@ Report report_on(const Timeline& timeline, const Thresholds& thresholds) {
     report.memory = memory_of(timeline);
     report.processes = timeline.processes;
     report.threads = worst_first(timeline, thresholds);
+    report.episodes = find_episodes(report);
     add_up(report);
     report.summary = summarize(report);
     report.advice = advise(report);

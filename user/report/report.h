@@ -3,6 +3,7 @@
 #pragma once
 
 #include "analysis/verdict.h"
+#include "report/episodes.h"
 #include "source/source.h"
 
 #include <cstdint>
@@ -79,6 +80,7 @@ struct Report {
     Overhead overhead;
     Thresholds thresholds;
     std::vector<ThreadReport> threads; // worst first: remote CPU time, then ids
+    std::vector<Episode> episodes;     // what happened to them, the worst first
     std::vector<PageMoveRecord> page_moves;
     std::map<Pid, ResidencyRecord> residency;
     std::vector<MarkRecord> marks;

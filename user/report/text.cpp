@@ -16,6 +16,15 @@ namespace {
 constexpr std::size_t kMostOfATarget = 60; // bytes: a command line may be long
 constexpr double kMostlyKnown = 0.9;       // of the CPU time: the rest is told else
 
+// What happened, in a sentence each.
+void write_episodes(const Report& report, Lines& out) {
+    constexpr std::size_t kMostEpisodes = 5;
+    for (std::size_t i = 0; i < std::min(report.episodes.size(), kMostEpisodes); ++i)
+        out.wrapped("* " + episode_text(report.episodes[i]), 2);
+    if (report.episodes.size() > kMostEpisodes)
+        out.line("* … and {} more: --json", report.episodes.size() - kMostEpisodes);
+}
+
 void write_heading(const Report& report, const TextOptions& options, Lines& out) {
     out.wrapped(report.summary, 0);
     if (report.locality && !report.topology.is_one_node()) {
@@ -30,6 +39,7 @@ void write_heading(const Report& report, const TextOptions& options, Lines& out)
                                 time(report.cpu_ns), unknown, share_text(*report.locality)),
                     0);
     }
+    write_episodes(report, out);
     out.blank();
     std::string targets;
     for (const std::string& target : report.targets)
@@ -121,6 +131,32 @@ void write_completeness(const Report& report, Lines& out) {
                     8);
     write_rates(report, out);
     write_silences(report, out);
+    for (const auto& state : report.sources) // what every verdict stands on
+        if (!state.on && (state.source == "cpu_move" || state.source == "access_sample"))
+            out.wrapped(fmt::format("off: {}: {}", state.source, printable(state.why)), 5);
+}
+
+// What this machine does not let us see, in a line.
+void write_limits(const Report& report, Lines& out) {
+    std::string off;
+    std::string limited;
+    for (const auto& state : report.sources) {
+        if (state.on && state.limits.empty()) continue;
+        std::string& names = state.on ? limited : off;
+        names += (names.empty() ? "" : ", ") + state.source;
+    }
+    if (off.empty() && limited.empty()) return;
+    out.blank();
+    out.wrapped(fmt::format("This machine shows{}{}{}{}; what that means: --verbose, or doctor",
+                            limited.empty() ? "" : " in part only: ", limited,
+                            limited.empty() || off.empty() ? "" : ";",
+                            off.empty() ? "" : " not at all: " + off),
+                4);
+}
+
+// … and all of it.
+void write_limits_whole(const Report& report, Lines& out) {
+    out.blank();
     std::set<std::string> reasons; // one is often behind several sources
     for (const auto& state : report.sources) {
         if (!state.on) out.wrapped(fmt::format("off: {}: {}", state.source, printable(state.why)), 5);
@@ -283,6 +319,7 @@ std::string render_text(const Report& report, const TextOptions& options) {
     Lines out;
     write_heading(report, options, out);
     write_completeness(report, out);
+    write_advice(report, options, out);
     if (options.group_by) write_groups(report, *options.group_by, out);
     write_threads(report, options, out);
     if (!report.threads.empty() && report.duration_ns > 0) write_strips(report, options, out);
@@ -290,7 +327,8 @@ std::string render_text(const Report& report, const TextOptions& options) {
     write_counts(report, out);
     write_residency(report, out);
     write_counters(report, out);
-    write_advice(report, options, out);
+    if (options.is_verbose) write_limits_whole(report, out);
+    else write_limits(report, out);
     return out.take();
 }
 

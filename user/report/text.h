@@ -13,6 +13,7 @@ struct TextOptions {
     std::size_t most_threads = 10;   // told one by one; the rest is summed up by name
     std::string file;                // of the trace, for the first lines; may be empty
     std::optional<GroupBy> group_by; // a table of groups, before the threads
+    bool is_verbose = false;         // all that this machine does not let us see
 };
 
 std::string render_text(const Report& report, const TextOptions& options);

@@ -119,18 +119,30 @@ TEST_CASE("CPU time of which nothing is known is told beside what was remote of 
     CHECK(told(50).find("Remote: 0 ns of 1.05 s CPU time; locality 100") != std::string::npos);
 }
 
-TEST_CASE("losses, damage and sources that were off are among the first lines") {
+TEST_CASE("losses and damage are among the first lines, what the machine hides is the last") {
     Story story;
     story.add(0, SourceState{"hint_fault", 0, "this kernel refuses fentry programs", ""});
     story.add(0, SourceState{"first_touch", 1, "", "not seen: hugetlb"});
     story.seen(7, 0).add(0, Lost{ND_EVENT_first_touch, 12345}).add(0, Damage{99});
-    const auto text = render_text(story.at(10).runtime(7, 0, 9).report(), {});
+    const Report report = story.at(10).runtime(7, 0, 9).report();
+    const auto text = render_text(report, {});
     CHECK(text.find("LOST: 12,345 first_touch") != std::string::npos);
     CHECK(text.find("DAMAGED: one place in the trace (99 bytes)") != std::string::npos);
     CHECK(text.find("INCOMPLETE") != std::string::npos);
-    CHECK(text.find("off: hint_fault: this kernel refuses") != std::string::npos);
-    CHECK(text.find("limited: first_touch: not seen: hugetlb") != std::string::npos);
+    CHECK(text.find("INCOMPLETE") < text.find("Threads:"));
+    CHECK(text.find("\n\nThis machine shows in part only: first_touch; not at all: hint_fault; what") !=
+          std::string::npos);
     CHECK(text.find("Complete:") == std::string::npos);
+    const auto whole = render_text(report, {10, "", {}, true});
+    CHECK(whole.find("off: hint_fault: this kernel refuses") != std::string::npos);
+    CHECK(whole.find("limited: first_touch: not seen: hugetlb") != std::string::npos);
+}
+
+TEST_CASE("without what every verdict stands on, that is among the first lines") {
+    Story story;
+    story.add(0, SourceState{"access_sample", 0, "this CPU has no clock for samples", ""});
+    const auto text = render_text(story.seen(7, 0).at(10).runtime(7, 0, 9).report(), {});
+    CHECK(text.find("off: access_sample: this CPU has no clock") < text.find("Threads:"));
 }
 
 TEST_CASE("2,000 threads: the worst are told, the rest is summed up by name") {

@@ -129,6 +129,16 @@ void trim(Report& report) {
     report.page_moves = std::move(fewer);
 }
 
+std::string episodes_markup(const Report& report) {
+    constexpr std::size_t kMostEpisodes = 12;
+    std::string items;
+    for (std::size_t i = 0; i < std::min(report.episodes.size(), kMostEpisodes); ++i)
+        items += "<li>" + escaped(episode_text(report.episodes[i])) + "</li>";
+    if (report.episodes.size() > kMostEpisodes)
+        items += fmt::format("<li>… and {} more</li>", report.episodes.size() - kMostEpisodes);
+    return items;
+}
+
 } // namespace
 
 void write(Report report, const std::string& file, Output& out) {
@@ -143,6 +153,7 @@ void write(Report report, const std::string& file, Output& out) {
     const std::map<std::string_view, std::string> parts = {
         {"TITLE", escaped(printable(report.trace.host) + ": " + report.summary)},
         {"SUMMARY", escaped(report.summary)},
+        {"EPISODES", episodes_markup(report)},
         {"STYLE", std::string(assets::style())},
         {"TEXT", escaped(render_text(report, {10, file, {}}))},
         {"D3", std::string(assets::d3())},
