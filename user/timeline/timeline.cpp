@@ -54,8 +54,10 @@ void Timeline::learn_topology(const Event& event) {
 void Timeline::finish() {
     for (RateRecord& rate : rates)
         if (rate.end_ns == 0) rate.end_ns = duration_ns;
-    for (std::size_t i = 0; i < tracks_.size(); ++i)
+    for (std::uint32_t i = 0; i < tracks_.size(); ++i) {
+        end_released(i);
         if (!live_[i].exiting) tracks_[i].end_ns = duration_ns;
+    }
     current_.clear();
     ended_.clear();
     pages_.clear();
@@ -127,6 +129,7 @@ void CounterRecord::add(std::uint64_t now_ns, std::uint64_t value) {
 std::uint32_t Timeline::start_track(const Event& event, std::optional<Cpu> cpu, std::uint64_t runtime_ns) {
     const auto index = static_cast<std::uint32_t>(tracks_.size());
     const std::uint64_t now_ns = since_begin(event.time_ns);
+    if (const auto before = current_.find(event.tid)) end_released(*before); // it had that id
     ThreadTrack& track = tracks_.emplace_back();
     track.pid = Pid{event.pid};
     track.tid = Tid{event.tid};
@@ -158,7 +161,7 @@ std::optional<std::uint32_t> Timeline::known_track(const Event& event) const {
 void Timeline::on(const Event& event, const TaskNew& fields) {
     const auto found = known_track(event);
     const std::uint64_t now_ns = since_begin(event.time_ns);
-    const bool is_seen = found && !live_[*found].exiting &&
+    const bool is_seen = found && !live_[*found].exiting && !live_[*found].released &&
                          (tracks_[*found].begin_ns >= now_ns || live_[*found].runtime_ns == 0);
     const std::uint32_t index = is_seen ? *found : start_track(event, Cpu{fields.cpu}, 0);
     if (is_seen && tracks_[index].begin_ns < now_ns) live_[index].cpu = Cpu{fields.cpu};
@@ -212,6 +215,7 @@ void Timeline::on(const Event& event, const TaskExec& fields) {
         }
     }
     const std::uint32_t index = track_of(event);
+    live_[index].released.reset(); // that was the old leader
     ThreadTrack& track = tracks_[index];
     track.comm = fields.comm;
     const std::uint64_t now_ns = since_begin(event.time_ns);
@@ -239,21 +243,35 @@ void Timeline::on(const Event& event, const TaskExit& fields) {
     tracks_[index].end_ns = now_ns;
 }
 
-// Only for a thread seen to exit: after an exec by another thread than the leader, the kernel
-// releases the old leader under the id the caller had.
+// After an exec by another thread than the leader, the kernel releases the old leader under the id the caller
+// had: a thread that nobody saw exit may live on.
 void Timeline::on(const Event& event, const TaskGone& fields) {
     const auto found = current_.find(event.tid);
-    if (!found || !live_[*found].exiting) return;
-    const std::uint32_t index = *found;
-    // It runs on a while in do_exit(), and may be moved meanwhile: for as long at least as it still ran.
+    if (!found) return;
+    const std::uint64_t now_ns = since_begin(event.time_ns);
+    if (live_[*found].exiting) end_track(*found, now_ns, fields.runtime_ns);
+    else if (tracks_[*found].pid == Pid{event.pid}) live_[*found].released = {now_ns, fields.runtime_ns};
+}
+
+// It runs on a while in do_exit(), and may be moved meanwhile: for as long at least as it still ran.
+void Timeline::end_track(std::uint32_t index, std::uint64_t time_ns, std::uint64_t runtime_ns) {
     const Live& live = live_[index];
-    const std::uint64_t ran_ns = fields.runtime_ns - std::min(fields.runtime_ns, live.runtime_ns);
-    const std::uint64_t last_ns = std::max(tracks_[index].end_ns, live.look_ns);
-    tracks_[index].end_ns = std::max(last_ns, std::min(last_ns + ran_ns, since_begin(event.time_ns)));
-    if (live.cpu) look(index, tracks_[index].end_ns, *live.cpu, fields.runtime_ns);
-    current_.erase(event.tid);
-    ended_.set(event.tid, index);
-    if (event.tid == event.pid) forget_pages(Pid{event.pid});
+    ThreadTrack& track = tracks_[index];
+    const std::uint64_t ran_ns = runtime_ns - std::min(runtime_ns, live.runtime_ns);
+    const std::uint64_t last_ns = std::max(track.end_ns, live.look_ns);
+    track.end_ns = std::max(last_ns, std::min(last_ns + ran_ns, time_ns));
+    if (live.cpu) look(index, track.end_ns, *live.cpu, runtime_ns);
+    current_.erase(raw(track.tid));
+    ended_.set(raw(track.tid), index);
+    if (raw(track.tid) == raw(track.pid)) forget_pages(track.pid);
+}
+
+void Timeline::end_released(std::uint32_t index) {
+    Live& live = live_[index];
+    if (live.exiting || !live.released) return;
+    live.exiting = true;
+    const Live::Release release = *live.released;
+    end_track(index, release.time_ns, release.runtime_ns);
 }
 
 // A sample is dated to when it was taken, and may come after its thread's end.
@@ -287,6 +305,7 @@ Timeline::Place Timeline::place_of(Cpu cpu) {
 void Timeline::look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns) {
     Live& live = live_[index];
     ThreadTrack& track = tracks_[index];
+    if (live.released && time_ns > live.released->time_ns && !live.exiting) live.released.reset();
     const Node node = place_of(cpu).node;
     const Node known = live.cpu ? place_of(*live.cpu).node : kNoNode;
     if (live.cpu && *live.cpu != cpu) ++track.missed_moves;

@@ -191,6 +191,12 @@ private:
         std::uint64_t early_ns = 0; // so long before the trace began
         bool uncertain = false;     // events were lost: it may have been elsewhere since
         bool exiting = false;
+        // It was released, and nobody saw it exit: that was lost, unless it says something later.
+        struct Release {
+            std::uint64_t time_ns = 0;
+            std::uint64_t runtime_ns = 0;
+        };
+        std::optional<Release> released;
         std::optional<Cpu> puzzling; // a look found it there, but no move was seen (yet)
     };
 
@@ -238,6 +244,8 @@ private:
     std::uint64_t since_begin(std::uint64_t time_ns) const;
     std::uint32_t start_track(const Event& event, std::optional<Cpu> cpu, std::uint64_t runtime_ns);
     std::uint32_t track_of(const Event& event);
+    void end_track(std::uint32_t index, std::uint64_t time_ns, std::uint64_t runtime_ns);
+    void end_released(std::uint32_t index);
     std::optional<std::uint32_t> known_track(const Event& event) const;
     std::optional<std::uint32_t> sampled_track(const Event& event) const;
     void look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns);

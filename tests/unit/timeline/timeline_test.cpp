@@ -106,6 +106,34 @@ TEST_CASE("a thread's last run time comes with its release") {
     CHECK_FALSE(track.was_there);
 }
 
+TEST_CASE("a thread whose exit was lost ends with its release") {
+    Story story;
+    story.seen(9, 2).at(50).runtime(9, 2, 40).at(60).add(9, TaskGone{Story::ms(46)});
+    const auto is_right = [](const ThreadTrack& track) {
+        CHECK(ran_on(track, Node{1}) == Story::ms(46));
+        CHECK(track.end_ns == Story::ms(56));
+    };
+    const Story reused = Story(story).at(80).add(9, TaskNew{0, 7, "next"}).at(100).runtime(9, 0, 5).end();
+    is_right(story.at(100).end().timeline().threads().at(0));
+    const auto timeline = reused.timeline();
+    REQUIRE(timeline.threads().size() == 2);
+    is_right(timeline.threads()[0]);
+    CHECK(ran_on(timeline.threads()[1], Node{0}) == Story::ms(5));
+}
+
+TEST_CASE("a release under the id of a thread that runs on is another's: the old leader's after an exec") {
+    for (const bool is_exec_told : {true, false}) {
+        Story story;
+        story.seen(100, 0, 1).seen(105, 2, 2).at(10).add(100, TaskExit{0, Story::ms(3)});
+        story.at(11).add(105, TaskGone{Story::ms(3)});
+        if (is_exec_told) story.at(12).add(100, TaskExec{105, "new"});
+        const std::uint32_t tid = is_exec_told ? 100 : 105;
+        const auto timeline = story.at(20).runtime(tid, 2, 9).at(30).end().timeline();
+        CHECK(ran_on(timeline.threads().at(1), Node{1}) == Story::ms(7));
+        CHECK(timeline.threads().at(1).end_ns == Story::ms(30));
+    }
+}
+
 TEST_CASE("a thread id used again is another thread") {
     const auto timeline = Story()
                               .add(9, TaskNew{0, 7, "first"})
