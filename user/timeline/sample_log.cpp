@@ -12,7 +12,6 @@ namespace numadrift {
 std::uint32_t SampleLog::add(std::uint64_t time_ns, std::uint64_t line, Node node, std::uint64_t since_ns,
                              bool has_moved, std::int64_t weight) {
     if (samples_.size() >= kMost) fold();
-    if (size() == 0) sampled_ = {time_ns, time_ns};
     time_ns = std::max(time_ns, sampled_.end_ns);
     hear(time_ns);
     samples_.push_back({time_ns, since_ns, line, node, has_moved, weight});
@@ -20,7 +19,7 @@ std::uint32_t SampleLog::add(std::uint64_t time_ns, std::uint64_t line, Node nod
 }
 
 void SampleLog::hear(std::uint64_t time_ns) {
-    if (size() == 0 && sampled_.end_ns == 0) return;
+    if (sampled_.end_ns == 0) sampled_ = {time_ns, time_ns};
     time_ns = std::max(time_ns, sampled_.end_ns);
     if (time_ns - sampled_.end_ns > 2 * kAroundNs && gaps_.size() < kMostGaps)
         gaps_.push_back({sampled_.end_ns, time_ns});

@@ -59,7 +59,7 @@ public:
     // At most so many are kept as they came.
     static constexpr std::size_t kMost = 1u << 13;
 
-    // From the first sample to the last that was heard of the thread; 0 without a sample.
+    // From the first that was heard of the thread's memory to the last.
     Span sampled() const { return sampled_; }
 
     // Pieces of that time in which nothing was heard, longer than two samples reach; the first kMostGaps.

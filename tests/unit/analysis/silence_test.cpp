@@ -49,6 +49,20 @@ TEST_CASE("hint faults tell of the memory of a thread that is not sampled for th
     CHECK(thread(report, 7).locality.standing_cpu_ns.at(Standing::home) == Story::ms(14000));
 }
 
+TEST_CASE("a thread that lived in hint faults before its first sample was not silent then") {
+    Story story;
+    story.seen(7, 0);
+    std::uint64_t page = 1000;
+    for (int ms = 20; ms < 14000; ms += 20) {
+        if (ms % 500 == 0) story.at(ms).runtime(7, 0, ms);
+        if (ms >= 6000) story.at(ms).add(7, AccessSample{page++ * 4096, 0, ND_SAMPLE_exact});
+        else story.at(ms).hint(7, page++, 1, 0);
+    }
+    const auto report = story.at(14000).runtime(7, 0, 14000).end().report();
+    CHECK(thread(report, 7).locality.silences.empty());
+    CHECK(thread(report, 7).locality.standing_cpu_ns.at(Standing::home) == Story::ms(14000));
+}
+
 TEST_CASE("a thread that did not run was not silent") {
     Story story;
     story.seen(7, 0);
