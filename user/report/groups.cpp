@@ -11,8 +11,9 @@
 namespace numadrift {
 namespace {
 
-constexpr double kFewestPooled = 30; // samples that say something together
-constexpr double kEnoughAlone = 16;  // … of one thread
+constexpr double kFewestPooled = 30;        // samples that say something together
+constexpr double kEnoughAlone = 16;         // … of one thread
+constexpr std::uint64_t kEnoughHinted = 32; // pages
 
 bool is_digit(char byte) {
     return byte >= '0' && byte <= '9';
@@ -45,6 +46,13 @@ double samples_in(std::int64_t votes) {
     return static_cast<double>(votes) / static_cast<double>(SampleLog::kExact);
 }
 
+// By samples, or by pages that it was caught using: while it takes hint faults it is hardly sampled.
+bool is_known_alone(const ThreadReport& thread) {
+    std::int64_t all = 0;
+    for (const auto& [way, votes] : thread.votes) all += votes;
+    return samples_in(all) >= kEnoughAlone || thread.evidence_hint >= kEnoughHinted;
+}
+
 void add(Group& group, const ThreadReport& thread) {
     const Locality& locality = thread.locality;
     group.threads.push_back(&thread);
@@ -58,12 +66,12 @@ void add(Group& group, const ThreadReport& thread) {
         away != locality.standing_cpu_ns.end())
         group.away_cpu_ns += away->second;
     group.migrated += migrated_away(thread.verdict);
-    std::int64_t all = 0;
-    for (const auto& [way, votes] : thread.votes) {
-        group.votes[way] += votes;
-        all += votes;
-    }
-    if (samples_in(all) >= kEnoughAlone) group.sampled_cpu_ns += locality.total_cpu_ns;
+    if (is_known_alone(thread)) return;
+    ++group.few.threads;
+    group.few.cpu_ns += locality.total_cpu_ns;
+    group.few.profiled_cpu_ns += locality.profiled_cpu_ns;
+    group.few.remote_cpu_ns += locality.remote_cpu_ns;
+    for (const auto& [way, votes] : thread.votes) group.few.votes[way] += votes;
 }
 
 } // namespace
@@ -79,11 +87,11 @@ std::string_view group_by_name(GroupBy by) {
 }
 
 std::optional<Group::Pooled> Group::pooled() const {
-    if (threads.size() < 2 || sampled_cpu_ns * 2 >= total_cpu_ns) return std::nullopt;
+    if (few.threads < 2 || few.cpu_ns * 2 <= total_cpu_ns) return std::nullopt;
     Pooled sum;
     double remote = 0;
     std::int64_t most = 0;
-    for (const auto& [way, count] : votes) {
+    for (const auto& [way, count] : few.votes) {
         const double samples = samples_in(count);
         sum.samples += samples;
         if (way.first == way.second) continue;
@@ -97,7 +105,6 @@ std::optional<Group::Pooled> Group::pooled() const {
 }
 
 std::optional<double> Group::locality() const {
-    if (const auto together = pooled()) return 1 - together->remote_share;
     if (profiled_cpu_ns == 0) return std::nullopt;
     return 1 - remote_cpu_ns / static_cast<double>(profiled_cpu_ns);
 }
@@ -120,8 +127,11 @@ std::vector<Group> group_threads(const Report& report, GroupBy by) {
         double all = 0;
         for (const auto& [node, ns] : group.memory) all += ns;
         for (auto& [node, ns] : group.memory) ns = all > 0 ? ns / all : 0;
-        if (const auto together = group.pooled())
-            group.remote_cpu_ns = static_cast<double>(group.total_cpu_ns) * together->remote_share;
+        if (const auto together = group.pooled()) { // what they say together is what is known of them
+            const auto few_ns = static_cast<double>(group.few.cpu_ns);
+            group.remote_cpu_ns += few_ns * together->remote_share - group.few.remote_cpu_ns;
+            group.profiled_cpu_ns += group.few.cpu_ns - group.few.profiled_cpu_ns;
+        }
         sorted.push_back(std::move(group));
     }
     std::stable_sort(sorted.begin(), sorted.end(), [](const Group& a, const Group& b) {

@@ -24,16 +24,23 @@ struct Group {
     std::map<Node, double> memory; // shares of the memory its CPU time was spent on
     std::uint64_t total_cpu_ns = 0;
     std::uint64_t profiled_cpu_ns = 0;
-    std::uint64_t sampled_cpu_ns = 0; // of threads that have enough samples of their own
     std::uint64_t away_cpu_ns = 0;
     double remote_cpu_ns = 0;
     std::size_t migrated = 0; // threads that migrated away from their memory
 
-    // Samples of all its threads, in SampleLog's units, by where they ran and where the memory was.
-    std::map<std::pair<Node, Node>, std::int64_t> votes;
+    // Threads that too little is known of each: who they are, what they ran, and their samples, in
+    // SampleLog's units, by where they ran and where the memory was.
+    struct Few {
+        std::size_t threads = 0;
+        std::uint64_t cpu_ns = 0;
+        std::uint64_t profiled_cpu_ns = 0;
+        double remote_cpu_ns = 0;
+        std::map<std::pair<Node, Node>, std::int64_t> votes;
+    };
+    Few few;
 
-    // What they say together. None where half of the CPU time is of threads with enough samples of their own,
-    // or where there are too few.
+    // What these say together. None where half of the CPU time is of other threads, or where the samples are
+    // too few.
     struct Pooled {
         double samples = 0;
         double remote_share = 0;

@@ -117,7 +117,7 @@ std::string pooled_text(const Report& report) {
         text += fmt::format(
             " Together, {} threads \"{}\" are away from their memory: of {:.0f} samples {:.0f} % were "
             "remote; they ran most on node {} and used most of node {}.",
-            group.threads.size(), printable(group.key), pooled->samples, pooled->remote_share * 100,
+            group.few.threads, printable(group.key), pooled->samples, pooled->remote_share * 100,
             raw(pooled->most_remote.first), raw(pooled->most_remote.second));
     }
     return text;
