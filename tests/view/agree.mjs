@@ -102,6 +102,19 @@ const tests = {
     assert.ok(!bytes.some((byte) => byte < 32 && byte !== 10 && byte !== 13), "no control characters");
     assert.ok((await query(`SELECT text FROM '${directory}/csv/mark.csv'`))[0].text === "<script>alert(1)</script>\\x1b[31m");
   },
+  async "episodes are the same in text, page, table and Perfetto"() {
+    const told = report.episodes.map((one) => one.text);
+    assert.ok(told.length > 0);
+    const flat = text.replace(/\s+/g, " ");
+    for (const one of told.slice(0, 5)) assert.ok(flat.includes(`* ${one}`), one);
+    const markup = (one) => one.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
+    for (const one of told.slice(0, 12)) assert.ok(read("view.html").includes(`<li>${markup(one)}</li>`), one);
+    const rows = (await query(`SELECT text, cause, threads, still_away, cpu_ns FROM ${ndjson} WHERE record = 'episode'`)).map(numbers);
+    assert.deepEqual(rows, report.episodes.map((one) => ({ text: one.text, cause: one.cause, threads: one.tids.length, still_away: one.still_away, cpu_ns: one.cpu_ns })));
+    const { packet } = (await protobuf.load(schema)).lookupType("perfetto.protos.Trace").decode(readFileSync(`${directory}/view.pftrace`));
+    const slices = packet.filter((one) => one.trackEvent && one.trackEvent.categories.includes("episode")).map((one) => one.trackEvent.name);
+    assert.deepEqual(slices, told.slice(0, 50));
+  },
   async "the schema names every column there is"() {
     const { tables } = JSON.parse(read("schema.json"));
     for (const [name, table] of Object.entries(tables)) {

@@ -4,6 +4,7 @@
 #include "report/text.h"
 #include "util/text.h"
 
+#include <algorithm>
 #include <fmt/core.h>
 #include <protozero/pbf_writer.hpp>
 #include <unordered_map>
@@ -90,6 +91,7 @@ public:
 
     void write() {
         write_clocks();
+        write_episodes();
         describe_threads();
         std::size_t index = 0;
         for (const ThreadReport& thread : report_.threads) {
@@ -113,6 +115,7 @@ private:
     }
 
     void write_clocks();
+    void write_episodes();
     void describe_threads();
     void write_stays(const ThreadReport& thread, std::uint64_t track);
     void write_away(const ThreadReport& thread, std::uint64_t track);
@@ -262,6 +265,24 @@ template <class Number> void Exporter::count(std::uint64_t track, std::uint64_t 
 
 std::int64_t number(std::uint64_t value) {
     return static_cast<std::int64_t>(value);
+}
+
+// A track for each: they overlap.
+void Exporter::write_episodes() {
+    constexpr std::size_t kMostEpisodes = 50;
+    if (report_.episodes.empty()) return;
+    const std::uint64_t all = named_track("episodes", 0);
+    for (std::size_t i = 0; i < std::min(report_.episodes.size(), kMostEpisodes); ++i) {
+        const Episode& episode = report_.episodes[i];
+        const std::uint64_t track = named_track(printable(episode.program), all);
+        event({track,
+               episode.first_start_ns,
+               track_event::slice_begin,
+               episode_text(episode),
+               "episode",
+               {{"threads", number(episode.tids.size())}, {"cpu_ns", number(episode.cpu_ns)}}});
+        event({track, episode.still_away > 0 ? report_.duration_ns : episode.end_ns, track_event::slice_end});
+    }
 }
 
 // A slice for each stay on a node; none where it did not run.

@@ -40,12 +40,24 @@ TEST_CASE("the page says the verdict in its markup, for who has no scripts") {
     CHECK(page.find("&lt;a.ndt&gt;: host, kernel 6.12") != std::string::npos);
 }
 
+TEST_CASE("the page says what happened in its markup, whoever did it") {
+    Story story;
+    story.seen(101, 0).at(1).touch(101, 1000, 1000, 0).add(101, TaskRename{kHostile});
+    story.at(1000).add(101, CpuMove{0, 2, Story::ms(1000), 55, kHostile, ND_CAUSE_affinity});
+    const std::string page = page_of(story.at(3000).runtime(101, 2, 3000).end().report());
+    CHECK(page.find("<ul id=\"episodes\"><li>&lt;") != std::string::npos);
+    CHECK(page.find("from node 0 to node 1 at +1.000s; still away; 2.00 s of CPU time away.</li></ul>") !=
+          std::string::npos);
+    CHECK(page.find(kHostile) == std::string::npos);
+}
+
 TEST_CASE("the page holds every part once, and is UTF-8") {
     const std::string page = page_of(hostile().report());
     CHECK(count(page, html::assets::style()) == 1);
     CHECK(count(page, html::assets::d3()) == 1);
     CHECK(count(page, html::assets::script()) == 1);
-    for (const auto* name : {"@TITLE@", "@SUMMARY@", "@STYLE@", "@TEXT@", "@D3@", "@DATA@", "@SCRIPT@"})
+    for (const auto* name :
+         {"@TITLE@", "@SUMMARY@", "@EPISODES@", "@STYLE@", "@TEXT@", "@D3@", "@DATA@", "@SCRIPT@"})
         CHECK(page.find(name) == std::string::npos);
     CHECK_NOTHROW(nlohmann::json(page).dump()); // it is strict
 }
