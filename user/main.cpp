@@ -1,5 +1,6 @@
 // Parses the command line, runs a verb, prints its error.
 #include "cli/cli.h"
+#include "cli/command_line.h"
 #include "util/file.h"
 #include "util/ignored_signals.h"
 
@@ -19,11 +20,12 @@ int main(int argc, char** argv) {
     CLI::App app("Records which threads migrated away from their memory: when, for how long, why.",
                  "numadrift");
     app.require_subcommand(1);
+    cli::fit_help(app);
     app.set_version_flag("--version", "numadrift " NUMADRIFT_VERSION);
     app.footer("Start here:\n"
                "  numadrift doctor            what will work on this machine\n"
                "  numadrift selftest          see that it is right on this machine\n"
-               "  numadrift record -p PID     record a process until Ctrl-C, then say what happened\n"
+               "  numadrift record -p PID     record a process, then say what happened\n"
                "  numadrift top -p PID        watch it\n"
                "  numadrift snapshot -p PID   where its memory is now");
     const std::map<std::string, cli::Run> verbs = {{"record", cli::add_record(app)},
@@ -39,12 +41,7 @@ int main(int argc, char** argv) {
                                                    {"doctor", cli::add_doctor(app)},
                                                    {"selftest", cli::add_selftest(app)},
                                                    {"completion", cli::add_completion(app)}};
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        const int status = app.exit(error);
-        return status == 0 ? 0 : cli::kExitUsage;
-    }
+    if (const auto status = cli::parse(app, argc, argv)) return *status;
     const auto run = verbs.at(app.get_subcommands().front()->get_name());
     const auto status = [&run]() -> Result<int> {
         try {

@@ -2,7 +2,9 @@
 
 #include "probe/host.h"
 #include "probe/topology.h"
+#include "report/lines.h"
 #include "source/live/preview.h"
+#include "util/file.h"
 
 #include <cstdio>
 #include <fmt/core.h>
@@ -97,10 +99,14 @@ Result<int> examine(bool json) {
         fmt::print("{}\n", document.dump(2, ' ', false, Json::error_handler_t::replace));
         return works ? 0 : kExitFailed;
     }
-    fmt::print("{}, kernel {}\n", host.name, host.kernel);
+    constexpr std::size_t kDetailColumn = 34;
+    Lines out;
+    out.line("{}, kernel {}", host.name, host.kernel);
     for (const auto& finding : findings)
-        fmt::print("  {:<8} {:<22} {}\n", finding.state, finding.what, finding.detail);
-    fmt::print("{}\n", works ? "numadrift can record here." : "numadrift cannot record here.");
+        out.wrapped(fmt::format("  {:<8} {:<22} {}", finding.state, finding.what, finding.detail),
+                    kDetailColumn);
+    out.line("{}", works ? "numadrift can record here." : "numadrift cannot record here.");
+    if (auto printed = print_out(out.take()); !printed) return printed.error();
     return works ? 0 : kExitFailed;
 }
 
@@ -111,8 +117,8 @@ Run add_doctor(CLI::App& app) {
               "Examples:\n"
               "  numadrift doctor\n"
               "  numadrift doctor --json\n"
-              "Loads and attaches the BPF programs for a moment, with no target. Exit status 1 if\n"
-              "nothing can be recorded here.");
+              "Loads and attaches the BPF programs for a moment, with no target. Exit status 1\n"
+              "if nothing can be recorded here.");
     auto json = std::make_shared<bool>(false);
     verb.flag("--json", *json, "Print as JSON (schema numadrift.doctor/1)");
     return [json] { return examine(*json); };

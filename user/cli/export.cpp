@@ -101,11 +101,11 @@ Result<int> run(const ExportOptions& options) {
 Run add_export(CLI::App& app) {
     Verb verb(app, "export", "Write a trace for Perfetto, or as tables for SQL and data frames",
               "Examples:\n"
-              "  numadrift export db.ndt --format perfetto -o db.pftrace    open in ui.perfetto.dev\n"
+              "  numadrift export db.ndt --format perfetto -o db.pftrace  for ui.perfetto.dev\n"
               "  numadrift export db.ndt --format ndjson -o db.ndjson\n"
               "  duckdb -c \"SELECT comm, verdict FROM 'db.ndjson' WHERE record = 'thread'\"\n"
               "  numadrift export db.ndt --format csv --table away\n"
-              "  numadrift export db.ndt --format csv -o tables/            a file for each table");
+              "  numadrift export db.ndt --format csv -o tables/        a file for each table");
     auto options = std::make_shared<ExportOptions>();
     static const std::map<std::string, Format> kFormats = {
         {"perfetto", Format::perfetto}, {"ndjson", Format::ndjson}, {"csv", Format::csv}};

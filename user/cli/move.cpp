@@ -131,17 +131,17 @@ Result<int> run(MoveOptions& options) {
 } // namespace
 
 Run add_move(CLI::App& app) {
-    Verb verb(
-        app, "move", "Move a process' own memory to a node",
-        "Examples:\n"
-        "  numadrift move -p 4711 --from 0 --to 1 --dry-run\n"
-        "  numadrift move -p 4711 --from 0 --to 1\n"
-        "  numadrift move -p 4711 --mapping heap --from 0 --to 1\n"
-        "  numadrift move -p 4711 --thread 4712-4715 --from 0 --to 1\n"
-        "Heap, stacks and anonymous memory; never pages that other processes use too (migratepages(8)\n"
-        "as root moves those as well). In small batches, with pauses as long as three of them; nothing\n"
-        "is moved where the node has too little memory free. With --thread the process is recorded for two\n"
-        "to six seconds; what other threads use too is not moved. Exit status 1: not all of it was moved.");
+    Verb verb(app, "move", "Move a process' own memory to a node",
+              "Examples:\n"
+              "  numadrift move -p 4711 --from 0 --to 1 --dry-run\n"
+              "  numadrift move -p 4711 --from 0 --to 1\n"
+              "  numadrift move -p 4711 --mapping heap --from 0 --to 1\n"
+              "  numadrift move -p 4711 --thread 4712-4715 --from 0 --to 1\n"
+              "Heap, stacks and anonymous memory; never pages that other processes use too\n"
+              "(migratepages(8) as root moves those as well). In small batches, with pauses as\n"
+              "long as three of them; nothing is moved where the node has too little memory\n"
+              "free. With --thread the process is recorded for two to six seconds; what other\n"
+              "threads use too is not moved. Exit status 1: not all of it was moved.");
     auto options = std::make_shared<MoveOptions>();
     verb.option("-p,--pid", options->pid, "The process").required().is_positive();
     verb.option("--to", options->to, "The node it is to be on").required();

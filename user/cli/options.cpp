@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <fmt/core.h>
 
 namespace numadrift::cli {
 
@@ -101,8 +102,16 @@ Option Verb::flag(const std::string& names, bool& target, const std::string& hel
 
 Option Verb::choice_of(const std::string& names, const std::map<std::string, int>& words,
                        const std::function<void(int)>& take, const std::string& help) {
-    auto* option = verb_->add_option_function<int>(names, take, help);
-    return Option(*option->transform(CLI::CheckedTransformer(words)));
+    std::string all;
+    for (const auto& [word, number] : words) all += (all.empty() ? "" : ",") + word;
+    const auto take_word = [names, words, take, all](const std::string& word) {
+        const auto found = words.find(word);
+        if (found == words.end())
+            throw CLI::ValidationError(names, fmt::format("{} is none of {}", word, all));
+        take(found->second);
+    };
+    auto* option = verb_->add_option_function<std::string>(names, take_word, help);
+    return Option(*option->type_name("WORD:{" + all + "}"));
 }
 
 bool Verb::was_given(const std::string& name) const {

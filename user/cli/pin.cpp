@@ -107,14 +107,14 @@ Result<int> run(PinOptions& options) {
 } // namespace
 
 Run add_pin(CLI::App& app) {
-    Verb verb(
-        app, "pin", "Let threads of a process run on a node's CPUs only",
-        "Examples:\n"
-        "  numadrift pin -p 4711 --to 0 --dry-run\n"
-        "  numadrift pin -p 4711 --thread 4712-4719,4730 --to 0\n"
-        "Each within its cpuset. Without --thread it is all threads of the process, also those that are\n"
-        "started meanwhile, but for those that somebody has pinned to other CPUs. An id that is no\n"
-        "longer that of a thread of the process is not touched. Exit status 1: not all of them could be.");
+    Verb verb(app, "pin", "Let threads of a process run on a node's CPUs only",
+              "Examples:\n"
+              "  numadrift pin -p 4711 --to 0 --dry-run\n"
+              "  numadrift pin -p 4711 --thread 4712-4719,4730 --to 0\n"
+              "Each within its cpuset. Without --thread it is all threads of the process, also\n"
+              "those that are started meanwhile, but for those that somebody has pinned to\n"
+              "other CPUs. An id that is no longer that of a thread of the process is not\n"
+              "touched. Exit status 1: not all of them could be.");
     auto options = std::make_shared<PinOptions>();
     verb.option("-p,--pid", options->pid, "The process").required().is_positive();
     verb.option("--to", options->to, "The node").required();

@@ -163,7 +163,7 @@ Result<int> start(const RecordOptions& options) {
     auto ready = Ready::open(options.ready_fd);
     if (!ready) return ready.error();
     std::optional<std::chrono::nanoseconds> duration;
-    if (!options.duration.empty()) {
+    if (!options.duration.empty() && options.duration != "0") { // as of timeout(1)
         const auto parsed = parse_duration(options.duration);
         if (!parsed) return parsed.error();
         duration = *parsed;
@@ -210,7 +210,7 @@ Run add_record(CLI::App& app) {
     Verb verb(app, "record", "Record a process while it runs, then say what happened",
               "Examples:\n"
               "  numadrift record -p 4711                 until Ctrl-C\n"
-              "  numadrift record --comm postgres -d 60s  all processes of that name, for a minute\n"
+              "  numadrift record --comm postgres -d 60s  all of that name, for a minute\n"
               "  numadrift record -- ./server --port 80   from the first instruction on\n"
               "  numadrift record --flight 60s -p 4711 --trigger 'locality<0.7 for 5s'\n"
               "                                           for weeks; files when it is needed\n"
@@ -219,7 +219,7 @@ Run add_record(CLI::App& app) {
     auto options = std::make_shared<RecordOptions>();
     add_target_options(verb, options->targets);
     verb.option("-o,--output", options->file, "Trace file [numadrift-HOST-YYYYmmdd-HHMMSS.ndt]");
-    verb.option("-d,--duration", options->duration, "Stop after: 60s, 500ms, 5m [until Ctrl-C]");
+    verb.option("-d,--duration", options->duration, "Stop after: 60s, 500ms, 1h30m [0: until Ctrl-C]");
     verb.option("--flight", options->flight,
                 "Keep the last 60s[,256M] in memory only; a trigger writes them to a file");
     verb.option("--trigger", options->triggers,

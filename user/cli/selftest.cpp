@@ -59,8 +59,8 @@ Run add_selftest(CLI::App& app) {
               "Examples:\n"
               "  numadrift selftest\n"
               "  numadrift selftest --json\n"
-              "Takes some ten seconds, two CPUs at most and 40 MiB. Starts processes of its own, and\n"
-              "touches no other. Exit status 1 if anything it said was wrong.");
+              "Takes some ten seconds, two CPUs at most and 40 MiB. Starts processes of its\n"
+              "own, and touches no other. Exit status 1 if anything it said was wrong.");
     auto json = std::make_shared<bool>(false);
     verb.flag("--json", *json, "Print as JSON (schema numadrift.selftest/1)");
     return [json] { return run(*json); };

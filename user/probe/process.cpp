@@ -48,6 +48,11 @@ Status check_process(const std::string& root, Pid pid) {
     const auto status = read_file(fmt::format("{}/proc/{}/status", root, raw(pid)));
     if (!status)
         return Error{fmt::format("no process {}", raw(pid)), "has it ended, or restarted under another id?"};
+    constexpr std::uint32_t kThreadd = 2; // the parent of all kernel threads
+    const bool is_of_kernel = raw(pid) == kThreadd || number_field(*status, "PPid") == kThreadd;
+    if (is_of_kernel && status_field(*status, "VmSize").empty())
+        return Error{fmt::format("process {} is a kernel thread: it has no memory of its own", raw(pid)),
+                     "name the process whose work it does"};
     const std::uint32_t owner = number_field(*status, "Tgid");
     if (owner != 0 && owner != raw(pid))
         return Error{fmt::format("{} is a thread of process {}", raw(pid), owner),

@@ -144,6 +144,12 @@ TEST_CASE("processes: by name, gone ones, and threads taken for processes") {
     REQUIRE_FALSE(thread);
     CHECK(thread.error().hint.find("-p 10") != std::string::npos);
     CHECK(probe::threads_of(tree.root(), Pid{99}).empty());
+    tree.file("/proc/14/status", "Name:\tkswapd0\nTgid:\t14\nPid:\t14\nPPid:\t2\nThreads:\t1\n");
+    const auto of_kernel = probe::check_process(tree.root(), Pid{14});
+    REQUIRE_FALSE(of_kernel);
+    CHECK(of_kernel.error().what.find("is a kernel thread") != std::string::npos);
+    tree.file("/proc/15/status", "Name:\thelper\nTgid:\t15\nPid:\t15\nPPid:\t2\nVmSize:\t 8 kB\n");
+    CHECK(probe::check_process(tree.root(), Pid{15}));
 }
 
 TEST_CASE("processes below a process: at any depth, none twice, and never the recorder") {
