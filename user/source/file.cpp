@@ -1,5 +1,6 @@
 #include "source/file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -9,6 +10,11 @@ namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 constexpr std::size_t kMostEvents = 1024; // at a time: so many stay in the CPU's cache
+// A chunk can hold 65,536 equal events in some dozens of bytes, and a small file could cost hours. An event
+// of ours takes a byte at least, three on average; beyond the first million there may be so much work for
+// each byte.
+constexpr std::uint64_t kFreeWork = std::uint64_t{1} << 20;
+constexpr std::uint64_t kWorkAByte = 16;
 
 Event damage_event(std::uint64_t time_ns, std::uint64_t bytes) {
     Event event;
@@ -99,10 +105,12 @@ void FileSource::open_chunk(const Found& chunk, std::vector<Event>& events) {
     std::uint64_t missing = chunk.passed_over;
     const bool is_whole = !chunk.body.empty();
     bool is_damaged = missing > 0 || (is_whole && chunk.head.sequence != next_sequence_);
+    work_ += chunk_.work();
     chunk_ = {};
     if (is_whole) {
         next_sequence_ = chunk.head.sequence + 1;
         chunk_bytes_ = trace::kHeadBytes + chunk.body.size();
+        allowed_work_ += kWorkAByte * chunk_bytes_;
         if (trace::inflate_body(chunk.head, chunk.body, raw_)) chunk_ = trace::ChunkDecoder(raw_);
         else {
             missing += chunk_bytes_;
@@ -110,6 +118,11 @@ void FileSource::open_chunk(const Found& chunk, std::vector<Event>& events) {
         }
     }
     if (is_damaged) events.push_back(damage_event(last_time_ns_, missing));
+}
+
+std::uint64_t FileSource::work_left() const {
+    const std::uint64_t allowed = kFreeWork + allowed_work_;
+    return allowed - std::min(allowed, work_ + chunk_.work());
 }
 
 Result<Outcome> FileSource::next(std::vector<Event>& events) {
@@ -125,9 +138,12 @@ Result<Outcome> FileSource::next(std::vector<Event>& events) {
             if (!*found) return Outcome::end;
             open_chunk(**found, events);
         }
-        chunk_.next(events, kMostEvents);
+        const std::uint64_t left = work_left();
+        chunk_.next(events, std::min<std::uint64_t>(kMostEvents, left));
         if (!events.empty()) last_time_ns_ = events.back().time_ns;
-        if (chunk_.ok()) continue;
+        const bool is_too_much = left == 0 && !chunk_.done();
+        if (chunk_.ok() && !is_too_much) continue;
+        work_ += chunk_.work();
         events.push_back(damage_event(last_time_ns_, chunk_bytes_));
         chunk_ = {};
     }

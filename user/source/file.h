@@ -30,6 +30,7 @@ private:
     void open_chunk(const Found& chunk, std::vector<Event>& events);
     Status fill(std::size_t wanted);
     void consume(std::size_t count);
+    std::uint64_t work_left() const;
 
     Fd fd_;
     std::string path_;
@@ -41,6 +42,8 @@ private:
     std::string raw_; // of the chunk that is being read
     trace::ChunkDecoder chunk_;
     std::uint64_t chunk_bytes_ = 0;
+    std::uint64_t work_ = 0;         // of all chunks before this one
+    std::uint64_t allowed_work_ = 0; // by the bytes so far
     bool head_damaged_ = false;
 };
 

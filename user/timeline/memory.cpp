@@ -28,6 +28,16 @@ bool is_node(std::int32_t id) {
 
 } // namespace
 
+// Of an event: as told, but for damaged numbers. Events of more than a huge page are few (hugetlb pages of 1
+// GiB, their moves); only a hostile trace has more of them than memory has pages.
+std::uint32_t Timeline::pages_of(std::uint32_t told) {
+    if (told <= kPagesAHugePage) return told;
+    const std::uint32_t pages = std::min(told, kMostPagesAnEvent);
+    if (wide_pages_left_ < pages) return kPagesAHugePage;
+    wide_pages_left_ -= pages;
+    return pages;
+}
+
 void Timeline::forget_pages(Pid pid) {
     sampled_.erase(pid);
     const auto found = pages_.find(pid);
@@ -235,7 +245,7 @@ void Timeline::on(const Event& event, const FirstTouch& fields) {
     if (!is_node(fields.node)) return;
     const std::uint64_t now_ns = since_begin(event.time_ns);
     const Node node{fields.node};
-    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    const std::uint32_t pages = pages_of(fields.pages);
     // Without a thread of the process (khugepaged, process_vm_writev) the users stay who they were.
     const bool by_thread = event.tid != 0;
     const std::uint32_t index = by_thread ? track_of(event) : 0;
@@ -282,7 +292,7 @@ void Timeline::on(const Event& event, const HintFault& fields) {
     if (event.tid == 0 || !is_node(fields.page_node)) return;
     const std::uint64_t now_ns = since_begin(event.time_ns);
     const Node node{fields.page_node};
-    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    const std::uint32_t pages = pages_of(fields.pages);
     const std::uint32_t index = track_of(event);
     ThreadTrack& track = tracks_[index];
     const std::uint8_t shift = shift_of(ND_EVENT_hint_fault);
@@ -314,7 +324,7 @@ void Timeline::on(const Event& event, const HintFault& fields) {
 void Timeline::on(const Event& event, const PageMove& fields) {
     const std::uint64_t now_ns = since_begin(event.time_ns);
     const Node to = is_node(fields.to_node) ? Node{fields.to_node} : kNoNode;
-    const std::uint32_t pages = std::min(fields.pages, kMostPagesAnEvent);
+    const std::uint32_t pages = pages_of(fields.pages);
     Node from = is_node(fields.from_node) ? Node{fields.from_node} : kNoNode;
     const auto move = [&](Page old, std::uint64_t, std::uint64_t count) -> Page {
         if (from == kNoNode) from = old.node;

@@ -250,6 +250,7 @@ private:
     std::optional<std::uint32_t> sampled_track(const Event& event) const;
     void look(std::uint32_t index, std::uint64_t time_ns, Cpu cpu, std::uint64_t runtime_ns);
     std::uint8_t shift_of(std::uint32_t kind) const;
+    std::uint32_t pages_of(std::uint32_t told);
     // Of a CPU, as the topology has it by now.
     struct Place {
         Node node = kNoNode;
@@ -284,6 +285,7 @@ private:
     void forget_past_pages(Samples& samples) const;
     std::map<Pid, Samples> sampled_;
     std::uint64_t sample_moves_left_ = 1u << 22;
+    std::uint64_t wide_pages_left_ = std::uint64_t{1} << 32; // 16 TiB
     std::map<Pid, WeightLog> inherited_weights_; // its parent's data at the fork
     std::set<Pid> surveyed_again_;               // processes with more than one survey
     UserSets users_;

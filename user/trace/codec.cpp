@@ -205,6 +205,7 @@ bool ChunkDecoder::take(Column& column, std::uint32_t thread, std::string& text)
     const std::uint64_t number = column.next(thread);
     if (number >= texts_.size()) return false;
     text = texts_[number];
+    work_ += text.size() / kTextBytesAWork;
     return column.ok();
 }
 
@@ -250,6 +251,7 @@ bool ChunkDecoder::read_event(std::vector<Event>& events) {
 
 void ChunkDecoder::next(std::vector<Event>& events, std::size_t most) {
     for (; most > 0 && left_ > 0; --most) {
+        ++work_;
         ok_ = read_event(events);
         left_ = ok_ ? left_ - 1 : 0;
     }

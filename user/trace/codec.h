@@ -84,11 +84,16 @@ public:
     bool done() const { return left_ == 0; }
     bool ok() const { return ok_; }
 
+    // What reading has cost so far: one for each event, and one for each kTextBytesAWork bytes of its texts.
+    std::uint64_t work() const { return work_; }
+
 private:
     struct Kind {
         std::uint64_t number = 0;
         std::vector<Column> columns; // of fields this version knows too
     };
+
+    static constexpr std::uint64_t kTextBytesAWork = 64;
 
     bool read_dictionaries(Cursor& in);
     bool read_kinds(Cursor& in);
@@ -105,6 +110,7 @@ private:
     Column event_kinds_;
     Column event_threads_;
     std::uint64_t left_ = 0;
+    std::uint64_t work_ = 0;
     bool ok_ = true;
 };
 

@@ -5,6 +5,7 @@
 
 #include "report/json.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <doctest/doctest.h>
@@ -297,6 +298,23 @@ TEST_CASE("runs of first touches in order take little room") {
         encoder.add(
             {1000 * i, 5, 5, FirstTouch{0x7f0000000000 + 4096 * 20 * i, 20, 0, ND_MEMORY_anonymous, 5}});
     CHECK(encoder.finish(0).size() < 2'000);
+}
+
+TEST_CASE("a small file costs little, whatever it says") {
+    trace::ChunkEncoder encoder;
+    std::string bytes(trace::kFileMagic);
+    const std::uint32_t chunks = 200;
+    for (std::uint32_t sequence = 0; sequence < chunks; ++sequence) {
+        for (int i = 0; i < 32768; ++i) encoder.add({1000, 7, 7, Runtime{0, 5, 0}});
+        bytes += encoder.finish(sequence);
+    }
+    REQUIRE(bytes.size() < 100'000);
+    const Temporary file(bytes);
+    const auto events = read_trace(file.path());
+    CHECK(events.size() > 1u << 20); // no more than that is free
+    CHECK(events.size() < (1u << 20) + 16 * bytes.size() + 2048);
+    CHECK(std::ranges::count_if(
+              events, [](const Event& event) { return std::holds_alternative<Damage>(event.payload); }) > 50);
 }
 
 TEST_CASE("a trace is private: mode 0600, and a symbolic link is not followed") {
