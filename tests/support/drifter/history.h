@@ -47,8 +47,11 @@ public:
     // after the order, or where the order sent it, whatever NUMA balancing made of that before the next look.
     enum class Meanwhile { before, after, there };
 
-    // The node with so much of the memory at a time; -1 for none.
-    int home_at(std::uint64_t time_ns, double limit = 2.0 / 3, Meanwhile meanwhile = Meanwhile::before) const;
+    static constexpr int kFewAnswer = 8;
+
+    // The node with so much of the memory at a time; -1 for none. By looks that one page in `part` answers.
+    int home_at(std::uint64_t time_ns, double limit = 2.0 / 3, Meanwhile meanwhile = Meanwhile::before,
+                int part = kFewAnswer) const;
     // Surely: no error of samples or of the truth's own looks makes it another.
     bool home_throughout(std::uint64_t begin_ns, std::uint64_t end_ns, int home) const;
 
@@ -89,7 +92,7 @@ private:
     };
     std::vector<Piece> pieces() const;
     std::string verdict(const std::vector<Piece>& pieces, double home_limit, double scale,
-                        Meanwhile meanwhile) const;
+                        Meanwhile meanwhile, int part) const;
     bool memory_returned() const;
     bool is_move_at(const LogEvent& event, std::uint64_t time_ns, int to) const;
 
