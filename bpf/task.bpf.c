@@ -5,8 +5,8 @@
 
 /*
  * sched_process_fork(parent, child), in the parent, before the child can run. A child process of
- * a target is a target from its first instruction, where children are followed. Threads need nothing:
- * they share the tgid.
+ * a target is a target from its first instruction, where children are followed. Threads need
+ * nothing: they share the tgid.
  */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)

@@ -11,8 +11,8 @@
 
 namespace numadrift::probe {
 
-// A field of a status file without the blanks around it; empty if there is none. No process can forge one: the
-// kernel escapes the line ends in its name (fs/proc/array.c: proc_task_name(), 5.10 to 7.2).
+// A field of a status file without the blanks around it; empty if there is none. No process can forge one:
+// the kernel escapes the line ends in its name (fs/proc/array.c: proc_task_name(), 5.10 to 7.2).
 std::string status_field(const std::string& status, std::string_view name);
 
 // Does the process exist? Error: no such process, or the id is that of a thread (and of whose).

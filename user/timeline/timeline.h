@@ -286,8 +286,8 @@ private:
     std::map<Pid, Samples> sampled_;
     std::uint64_t sample_moves_left_ = 1u << 22;
     std::uint64_t wide_pages_left_ = std::uint64_t{1} << 32; // 16 TiB
-    std::map<Pid, WeightLog> inherited_weights_; // its parent's data at the fork
-    std::set<Pid> surveyed_again_;               // processes with more than one survey
+    std::map<Pid, WeightLog> inherited_weights_;             // its parent's data at the fork
+    std::set<Pid> surveyed_again_;                           // processes with more than one survey
     UserSets users_;
     std::map<std::uint32_t, std::uint32_t> shifts_; // by kind: log2 of the present one_in
     Overhead overhead_before_;                      // what had been spent before the window

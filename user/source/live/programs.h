@@ -27,8 +27,8 @@ struct ProgramOptions {
     u32 sample_hz = 0;         // of each CPU; 0: no samples
     u32 wake_bytes = 1u << 20; // the reader is woken when so much is in a ring; a power of two
     bool follows_children = true;
-    u32 node_ids = 1;          // nr_node_ids: highest possible node, plus 1
-    bool looks_only = false;   // only what is needed to look at processes (look.h)
+    u32 node_ids = 1;        // nr_node_ids: highest possible node, plus 1
+    bool looks_only = false; // only what is needed to look at processes (look.h)
 };
 
 class Programs {
