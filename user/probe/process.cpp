@@ -91,6 +91,7 @@ std::vector<Pid> descendants_of(const std::string& root, const std::vector<Pid>&
     }
     std::set<std::uint32_t> below; // roots too
     std::vector<std::uint32_t> left;
+    left.reserve(roots.size());
     for (const Pid pid : roots) left.push_back(raw(pid));
     while (!left.empty()) {
         const std::uint32_t parent = left.back();
@@ -101,6 +102,7 @@ std::vector<Pid> descendants_of(const std::string& root, const std::vector<Pid>&
     }
     for (const Pid pid : roots) below.erase(raw(pid));
     std::vector<Pid> found;
+    found.reserve(below.size());
     for (const std::uint32_t number : below) found.push_back(Pid{number});
     return found;
 }
