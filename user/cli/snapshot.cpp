@@ -233,8 +233,9 @@ Run add_snapshot(CLI::App& app) {
               "Examples:\n"
               "  numadrift snapshot -p 4711\n"
               "  numadrift snapshot --comm 'postgres*' --json\n"
-              "Asks about a few thousand random pages, in small batches: as quick for 100 GiB as\n"
-              "for 1 GiB, and the process does not notice. --exact counts every page: it may.");
+              "Asks about a few thousand random pages, in small batches: as quick for 100 GiB\n"
+              "as for 1 GiB, and the process does not notice. --exact counts every page, and\n"
+              "it may.");
     auto options = std::make_shared<SnapshotOptions>();
     verb.option("-p,--pid", options->pids, "Processes to look at").takes_lists();
     verb.option("--comm", options->comm, "Processes whose name matches a shell pattern");
