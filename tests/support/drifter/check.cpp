@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 
 namespace drifter {
 namespace {
@@ -77,8 +76,8 @@ private:
         const bool is_long = truth_.scenario.run_ms >= kWeighedMs && history_.run_ns() >= kWeighedNs;
         if (!worker_.worker.keeps_touching || !is_long || worker_.worker.end_ms > 0) return;
         const auto& last = worker_.memory.back().pages;
-        const int sum = std::accumulate(last.begin(), last.end(), 0);
-        if (sum < 2 || 8 * sum < history_.known_pages()) return;
+        const int sum = worker_.memory.back().answered();
+        if (sum < 2 || kFewAnswer * sum < worker_.known_pages()) return;
         double error = 0;
         bool is_covered = true;
         bool is_near = true;

@@ -16,8 +16,8 @@ constexpr double kLeastLimit = 0.62; // of home: samples cannot tell shares with
 constexpr double kMostLimit = 0.72;
 constexpr double kTruthError = 0.08; // of the share that 64 pages tell, 1.5 standard deviations
 constexpr std::uint64_t kLateNs = 200 * kMs;
-// Pages that await a hint fault do not answer on 6.1, and those that do are the ones that had theirs, which
-// moved them: of so few the others may be elsewhere.
+// Of pages that await hint faults those that answer are the ones that had theirs, which moved them: beside
+// fewer than half the others may be elsewhere.
 constexpr int kHalfAnswers = 2;
 
 } // namespace
@@ -64,24 +64,13 @@ int History::home_at(std::uint64_t time_ns, double limit, Meanwhile meanwhile, i
     int home = node_of(worker_.worker.parts.front().cpu);
     for (const MemorySample& sample : worker_.memory) {
         if (sample.time_ns > time_ns) break;
-        int sum = 0;
-        for (const int pages : sample.pages) sum += pages;
-        if (sum < 2 || part * sum < known_pages()) continue; // awaiting a hint fault: no answer on 6.1
+        const int sum = sample.answered();
+        if (sum < 2 || part * sum < known_pages_) continue;
         home = -1;
         for (std::size_t node = 0; node < sample.pages.size(); ++node)
             if (sample.pages[node] >= limit * sum) home = static_cast<int>(node);
     }
     return home;
-}
-
-int History::known_pages() const {
-    int most = 0;
-    for (const MemorySample& sample : worker_.memory) {
-        int sum = 0;
-        for (const int pages : sample.pages) sum += pages;
-        most = std::max(most, sum);
-    }
-    return most;
 }
 
 bool History::home_throughout(std::uint64_t begin_ns, std::uint64_t end_ns, int home) const {

@@ -36,7 +36,8 @@ enum class Mover { numa_balancing, another };
 class History {
 public:
     History(const Truth& truth, const WorkerTruth& worker, const std::vector<LogEvent>& log)
-        : worker_(worker), log_(log), per_node_(truth.cpus / truth.nodes) {}
+        : worker_(worker), log_(log), per_node_(truth.cpus / truth.nodes),
+          known_pages_(worker.known_pages()) {}
 
     int node_of(int cpu) const { return cpu / per_node_; }
     double run_ns() const {
@@ -47,16 +48,11 @@ public:
     // after the order, or where the order sent it, whatever NUMA balancing made of that before the next look.
     enum class Meanwhile { before, after, there };
 
-    static constexpr int kFewAnswer = 8;
-
     // The node with so much of the memory at a time; -1 for none. By looks that one page in `part` answers.
     int home_at(std::uint64_t time_ns, double limit = 2.0 / 3, Meanwhile meanwhile = Meanwhile::before,
                 int part = kFewAnswer) const;
     // Surely: no error of samples or of the truth's own looks makes it another.
     bool home_throughout(std::uint64_t begin_ns, std::uint64_t end_ns, int home) const;
-
-    // Of its memory, that move_pages can answer for at best.
-    int known_pages() const;
 
     // All verdicts that the truth allows: its own looks at CPUs and memory are 20 and 50 ms apart.
     std::set<std::string> verdicts() const;
@@ -99,6 +95,7 @@ private:
     const WorkerTruth& worker_;
     const std::vector<LogEvent>& log_;
     const int per_node_;
+    const int known_pages_;
 };
 
 } // namespace drifter

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace drifter {
 namespace {
@@ -19,14 +18,12 @@ const nlohmann::json* group_of(const nlohmann::json& report, const std::string& 
 // Of the memory on the node of its worker, over the whole run: NUMA balancing moves it. A look that few pages
 // answer, because they await a hint fault, finds it where the one before did.
 double local_share(const WorkerTruth& worker, int node) {
-    int most = 0;
-    for (const MemorySample& sample : worker.memory)
-        most = std::max(most, std::accumulate(sample.pages.begin(), sample.pages.end(), 0));
+    const int known = worker.known_pages();
     double share = 0;
     double sum = 0;
     for (const MemorySample& sample : worker.memory) {
-        const int pages = std::accumulate(sample.pages.begin(), sample.pages.end(), 0);
-        if (pages > 0 && 8 * pages >= most)
+        const int pages = sample.answered();
+        if (pages > 0 && kFewAnswer * pages >= known)
             share = static_cast<double>(sample.pages[static_cast<std::size_t>(node)]) / pages;
         sum += share;
     }

@@ -4,9 +4,11 @@
 
 #include "scenario.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,8 @@ struct CpuSample {
 struct MemorySample {
     std::uint64_t time_ns = 0;
     std::vector<int> pages;
+
+    int answered() const { return std::accumulate(pages.begin(), pages.end(), 0); }
 };
 
 // A move was asked for: before and after the call.
@@ -44,7 +48,17 @@ struct WorkerTruth {
     std::vector<MemorySample> memory;
     std::vector<Order> orders;
     std::vector<Order> memory_orders;
+
+    // Of its memory, that move_pages can answer for at best.
+    int known_pages() const {
+        int most = 0;
+        for (const MemorySample& sample : memory) most = std::max(most, sample.answered());
+        return most;
+    }
 };
+
+// Pages that await a hint fault do not answer on 6.1: a look that fewer than one in so many answers is none.
+inline constexpr int kFewAnswer = 8;
 
 struct Truth {
     Scenario scenario;
