@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include "cli/cli.h"
+#include "report/lines.h"
 #include "util/file.h"
 #include "util/text.h"
 
@@ -8,45 +9,34 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace numadrift::cli {
 namespace {
 
-constexpr std::size_t kColumns = 80;
-
-// Words of CLI11's help, the right column broken.
+// Rows of CLI11's help, the right column broken as all our text is.
 class Fitted : public CLI::Formatter {
 public:
-    std::string make_option_desc(const CLI::Option* option) const override {
-        return broken(CLI::Formatter::make_option_desc(option));
+    std::string make_option(const CLI::Option* option, bool is_positional) const override {
+        return row(make_option_name(option, is_positional) + make_option_opts(option),
+                   make_option_desc(option));
     }
     std::string make_subcommand(const CLI::App* verb) const override {
-        std::ostringstream out;
-        CLI::detail::format_help(out, verb->get_name(), broken(verb->get_description()), get_column_width());
-        return out.str();
+        return row(verb->get_name(), verb->get_description());
     }
 
 private:
-    std::string broken(const std::string& description) const {
-        const std::size_t width = kColumns - get_column_width();
-        std::string text;
-        std::size_t used = 0;
-        for (const std::string& word : CLI::detail::split(description, ' ')) {
-            if (used > 0 && used + 1 + word.size() > width) {
-                text += '\n';
-                used = 0;
-            } else if (used > 0) {
-                text += ' ';
-                ++used;
-            }
-            text += word;
-            used += word.size();
-        }
-        return text;
+    // A name that leaves no room has a line of its own.
+    std::string row(const std::string& name, const std::string& description) const {
+        const std::size_t column = get_column_width();
+        Lines out;
+        std::string left = "  " + name;
+        if (left.size() >= column) out.line("{}", std::exchange(left, ""));
+        out.wrapped(fmt::format("{:<{}}{}", left, column, description), column);
+        return out.take();
     }
 };
 
