@@ -8,14 +8,16 @@ using test::thread;
 
 namespace {
 
-// A thread that runs all the time and is sampled every 20 ms, but from `from_ms` to `to_ms`.
-Story sampled_but(int from_ms, int to_ms, int end_ms) {
+// A thread that runs all the time and is sampled every 20 ms, but from `from_ms` to `to_ms`: there it takes
+// hint faults instead, or gives nothing.
+Story sampled_but(int from_ms, int to_ms, int end_ms, bool is_hinted = false) {
     Story story;
     story.seen(7, 0);
     std::uint64_t page = 1000;
     for (int ms = 20; ms < end_ms; ms += 20) {
         if (ms % 500 == 0) story.at(ms).runtime(7, 0, ms);
         if (ms < from_ms || ms >= to_ms) story.at(ms).add(7, AccessSample{page++ * 4096, 0, ND_SAMPLE_exact});
+        else if (is_hinted) story.at(ms).hint(7, page++, 1, 0);
     }
     return story;
 }
@@ -36,29 +38,13 @@ TEST_CASE("where a running thread was not sampled for long, its memory is unknow
 }
 
 TEST_CASE("hint faults tell of the memory of a thread that is not sampled for them") {
-    Story story;
-    story.seen(7, 0);
-    std::uint64_t page = 1000;
-    for (int ms = 20; ms < 14000; ms += 20) {
-        if (ms % 500 == 0) story.at(ms).runtime(7, 0, ms);
-        if (ms < 4000 || ms >= 10000) story.at(ms).add(7, AccessSample{page++ * 4096, 0, ND_SAMPLE_exact});
-        else story.at(ms).hint(7, page++, 1, 0);
-    }
-    const auto report = story.at(14000).runtime(7, 0, 14000).end().report();
+    const auto report = sampled_but(4000, 10000, 14000, true).at(14000).runtime(7, 0, 14000).end().report();
     CHECK(thread(report, 7).locality.silences.empty());
     CHECK(thread(report, 7).locality.standing_cpu_ns.at(Standing::home) == Story::ms(14000));
 }
 
 TEST_CASE("a thread that lived in hint faults before its first sample was not silent then") {
-    Story story;
-    story.seen(7, 0);
-    std::uint64_t page = 1000;
-    for (int ms = 20; ms < 14000; ms += 20) {
-        if (ms % 500 == 0) story.at(ms).runtime(7, 0, ms);
-        if (ms >= 6000) story.at(ms).add(7, AccessSample{page++ * 4096, 0, ND_SAMPLE_exact});
-        else story.at(ms).hint(7, page++, 1, 0);
-    }
-    const auto report = story.at(14000).runtime(7, 0, 14000).end().report();
+    const auto report = sampled_but(0, 6000, 14000, true).at(14000).runtime(7, 0, 14000).end().report();
     CHECK(thread(report, 7).locality.silences.empty());
     CHECK(thread(report, 7).locality.standing_cpu_ns.at(Standing::home) == Story::ms(14000));
 }
