@@ -98,11 +98,8 @@ void say_end_of(Child& command) {
 // What became of the command. Where all its threads have ended, so has it, or does within a moment.
 void conclude(Child& command, bool has_ended) {
     const auto give_up = Clock::now() + std::chrono::seconds(has_ended ? 1 : 0);
-    say_end_of(command);
-    while (!command.status() && Clock::now() < give_up) {
+    for (say_end_of(command); !command.status() && Clock::now() < give_up; say_end_of(command))
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        say_end_of(command);
-    }
     if (!command.status()) say(fmt::format("The command, process {}, goes on.", command.pid()));
 }
 

@@ -78,7 +78,7 @@ std::vector<Pid> find_all(const std::string& root) {
         if (number == static_cast<std::uint32_t>(::getpid())) continue;
         // Kernel threads have no memory of their own: no line of it.
         const auto status = read_file(fmt::format("{}/proc/{}/status", root, number));
-        if (status && status->find("\nVmSize:") != std::string::npos) found.push_back(Pid{number});
+        if (status && !status_field(*status, "VmSize").empty()) found.push_back(Pid{number});
     }
     return found;
 }

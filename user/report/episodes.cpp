@@ -63,10 +63,6 @@ Episode make_episode(const Key& key, const std::vector<One>& ones) {
     return episode;
 }
 
-std::string nodes_text(const Episode& episode) {
-    return fmt::format("from {} to {}", node_text(episode.from), node_text(episode.to));
-}
-
 // "worker-3 (297) of app (294)", "67 of 201 threads of app (294)", "all 6 threads of postgres (3 processes)".
 std::string threads_text(const Episode& episode) {
     const std::size_t count = episode.tids.size();
@@ -104,7 +100,8 @@ std::string what_text(const Episode& episode) {
     const char* their = episode.tids.size() == 1 ? "its" : "their";
     switch (episode.opening) {
     case Opening::cpu_move:
-        return fmt::format("{} moved {} {}", mover_text(episode), threads, nodes_text(episode));
+        return fmt::format("{} moved {} from {} to {}", mover_text(episode), threads, node_text(episode.from),
+                           node_text(episode.to));
     case Opening::page_move:
         return fmt::format("the memory of {} was moved away from {}, to {}", threads, node_text(episode.to),
                            node_text(episode.from));
