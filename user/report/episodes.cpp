@@ -26,13 +26,6 @@ struct One {
 
 using Key = std::tuple<std::string, Opening, std::uint8_t, std::string, Node, Node>;
 
-std::map<Pid, std::string> names_of_processes(const Report& report) {
-    std::map<Pid, std::string> names;
-    for (const ThreadReport& thread : report.threads)
-        if (raw(thread.tid) == raw(thread.pid)) names[thread.pid] = thread.comm;
-    return names;
-}
-
 Episode make_episode(const Key& key, const std::vector<One>& ones) {
     Episode episode;
     std::tie(episode.program, episode.opening, episode.cause, episode.by_comm, episode.from, episode.to) =
@@ -63,15 +56,21 @@ Episode make_episode(const Key& key, const std::vector<One>& ones) {
     return episode;
 }
 
+// A process whose leading thread was not seen.
+std::string nameless(Pid pid) {
+    return fmt::format("process {}", raw(pid));
+}
+
 // "worker-3 (297) of app (294)", "67 of 201 threads of app (294)", "all 6 threads of postgres (3 processes)".
 std::string threads_text(const Episode& episode) {
     const std::size_t count = episode.tids.size();
     const bool is_process = count == 1 && raw(episode.tids[0]) == raw(episode.pids[0]);
     if (is_process) return thread_text(episode.worst, episode.tids[0]);
+    const std::string program = printable(episode.program);
     const std::string whose =
-        episode.pids.size() == 1
-            ? fmt::format("{} ({})", printable(episode.program), raw(episode.pids[0]))
-            : fmt::format("{} ({} processes)", printable(episode.program), episode.pids.size());
+        episode.pids.size() > 1 ? fmt::format("{} ({} processes)", program, episode.pids.size())
+        : program == nameless(episode.pids[0]) ? program
+                                               : fmt::format("{} ({})", program, raw(episode.pids[0]));
     if (count == 1) return fmt::format("{} of {}", thread_text(episode.worst, episode.tids[0]), whose);
     if (count == episode.of_threads) return fmt::format("all {} threads of {}", count, whose);
     return fmt::format("{} of {} threads of {}", count, episode.of_threads, whose);
@@ -95,25 +94,6 @@ std::string mover_text(const Episode& episode) {
     }
 }
 
-std::string what_text(const Episode& episode) {
-    const std::string threads = threads_text(episode);
-    const char* their = episode.tids.size() == 1 ? "its" : "their";
-    switch (episode.opening) {
-    case Opening::cpu_move:
-        return fmt::format("{} moved {} from {} to {}", mover_text(episode), threads, node_text(episode.from),
-                           node_text(episode.to));
-    case Opening::page_move:
-        return fmt::format("the memory of {} was moved away from {}, to {}", threads, node_text(episode.to),
-                           node_text(episode.from));
-    case Opening::use_change:
-        return fmt::format("{} on {} began to use memory of {}", threads, node_text(episode.to),
-                           node_text(episode.from));
-    case Opening::neither: break;
-    }
-    return fmt::format("{} ran on {}, {} memory on {}", threads, node_text(episode.to), their,
-                       node_text(episode.from));
-}
-
 std::string end_text(const Episode& episode) {
     const std::size_t count = episode.tids.size();
     if (episode.still_away == 0) return fmt::format("until {}", time_text(episode.end_ns));
@@ -127,7 +107,7 @@ std::vector<Episode> find_episodes(const Report& report) {
     const auto names = names_of_processes(report);
     const auto program_of = [&names](Pid pid) {
         const auto found = names.find(pid);
-        return found == names.end() ? fmt::format("process {}", raw(pid)) : found->second;
+        return found == names.end() ? nameless(pid) : found->second;
     };
     std::map<Key, std::vector<One>> alike;
     std::map<Pid, std::size_t> of_process;
@@ -164,8 +144,27 @@ std::vector<Episode> find_episodes(const Report& report) {
     return episodes;
 }
 
+std::string what_happened(const Episode& episode) {
+    const std::string threads = threads_text(episode);
+    const char* their = episode.tids.size() == 1 ? "its" : "their";
+    switch (episode.opening) {
+    case Opening::cpu_move:
+        return fmt::format("{} moved {} from {} to {}", mover_text(episode), threads, node_text(episode.from),
+                           node_text(episode.to));
+    case Opening::page_move:
+        return fmt::format("the memory of {} was moved away from {}, to {}", threads, node_text(episode.to),
+                           node_text(episode.from));
+    case Opening::use_change:
+        return fmt::format("{} on {} began to use memory of {}", threads, node_text(episode.to),
+                           node_text(episode.from));
+    case Opening::neither: break;
+    }
+    return fmt::format("{} ran on {}, {} memory on {}", threads, node_text(episode.to), their,
+                       node_text(episode.from));
+}
+
 std::string episode_text(const Episode& episode) {
-    std::string text = what_text(episode);
+    std::string text = what_happened(episode);
     if (episode.opening == Opening::neither)
         text += fmt::format(" from {} on", time_text(episode.first_start_ns));
     else if (episode.last_start_ns <= episode.first_start_ns + kAtOnceNs)

@@ -37,6 +37,9 @@ struct Episode {
 // thread's verdict tells of trouble is left out, and in the others every thread counts.
 std::vector<Episode> find_episodes(const Report& report);
 
+// "taskset (600) moved 67 of 201 threads of app (294) from node 0 to node 1"
+std::string what_happened(const Episode& episode);
+
 // "taskset (600) moved 67 of 201 threads of app (294) from node 0 to node 1, +5.400s to +7.200s; still
 // away; 7.88 s of CPU time away."
 std::string episode_text(const Episode& episode);

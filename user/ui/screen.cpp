@@ -227,6 +227,8 @@ void add_heading(const TopModel& model, const View& view, std::vector<Line>& lin
     const std::size_t room = view.width > right.size() + 1 ? view.width - right.size() - 1 : 0;
     lines.push_back({{fit(left, room) + " " + right, Style::bold}});
     lines.push_back({{state_in_words(model, is_narrow), Style::plain}});
+    if (const std::string incident = model.last_incident(); !incident.empty())
+        lines.push_back({{incident, Style::bold}});
     std::uint64_t lost = 0;
     for (const auto& [kind, count] : report.lost.events)
         if (kind != ND_EVENT_access_sample) lost += count;

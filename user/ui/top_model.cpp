@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <tuple>
 
 namespace numadrift::ui {
 
@@ -26,6 +27,34 @@ void TopModel::read() {
     for (auto& [key, strip] : strips_)
         if (strip.size() > 2 * kMostMarks) strip.erase(0, kMostMarks);
     read_until_ns_ = report_.start_monotonic_ns + report_.duration_ns;
+    remember_incident();
+}
+
+// What began before the seconds that a reading sees is told from their begin on: of that, only how many
+// threads it was may be news.
+void TopModel::remember_incident() {
+    const auto kind = [](const Episode& episode) {
+        return std::tie(episode.program, episode.opening, episode.cause, episode.by_comm, episode.from,
+                        episode.to);
+    };
+    const auto seen = std::ranges::find_if(
+        report_.episodes, [](const Episode& episode) { return episode.opening != Opening::neither; });
+    if (seen == report_.episodes.end()) return;
+    const std::uint64_t first_ns = report_.start_monotonic_ns + seen->first_start_ns;
+    const bool is_same = incident_ && kind(*seen) == kind(incident_->episode);
+    if (seen->first_start_ns > 0 && (!is_same || first_ns > incident_->last_ns))
+        incident_ = Incident{*seen, first_ns, first_ns};
+    else if (is_same && seen->tids.size() >= incident_->episode.tids.size()) incident_->episode = *seen;
+    else return;
+    incident_->last_ns = report_.start_monotonic_ns + seen->last_start_ns;
+}
+
+std::string TopModel::last_incident() const {
+    if (!incident_) return {};
+    const std::uint64_t ago_ns =
+        read_until_ns_ > incident_->first_ns ? read_until_ns_ - incident_->first_ns : 0;
+    return fmt::format("{:.0f} s ago: {}", static_cast<double>(ago_ns) / 1e9,
+                       what_happened(incident_->episode));
 }
 
 // What it mostly was since the reading before.

@@ -8,6 +8,7 @@
 #include "window/lately.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ public:
     // Makes a reading of what is there.
     void read();
 
+    // What parted threads from their memory last, of all readings, in words; empty: nothing has.
+    std::string last_incident() const;
+
     const Report& report() const { return report_; }
     double seconds() const { return seconds_; } // the reading is of
     std::vector<TopRow> rows() const;           // that ran and match, in order
@@ -58,11 +62,20 @@ private:
     using Key = std::pair<Pid, Tid>;
     TopRow row_of(const ThreadReport& thread) const;
     char mark_of_last(const ThreadReport& thread) const;
+    void remember_incident();
+
+    // An episode that a reading saw the begin of; begins are of CLOCK_MONOTONIC.
+    struct Incident {
+        Episode episode;
+        std::uint64_t first_ns = 0;
+        std::uint64_t last_ns = 0;
+    };
 
     Lately lately_{kWindowNs};
     Report report_;
     double seconds_ = 0;
     std::uint64_t read_until_ns_ = 0; // of CLOCK_MONOTONIC: strips are told up to there
+    std::optional<Incident> incident_;
     std::vector<TopRow> rows_;
     std::map<Key, std::string> strips_;
 };
