@@ -12,6 +12,7 @@ namespace numadrift::cli {
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitDrifted = 3;
+inline constexpr int kExitUnanswered = 4;
 
 using Run = std::function<Result<int>()>;
 

@@ -57,7 +57,8 @@ Result<int> run(const DiffOptions& options) {
     const std::string text =
         options.json ? render_comparison_json(comparison, *a, *b) : render_comparison(comparison, *a, *b);
     if (auto status = print_out(text); !status) return status.error();
-    return options.check && comparison.changed ? kExitDrifted : 0;
+    if (!options.check) return 0;
+    return comparison.changed ? kExitDrifted : comparison.is_known ? 0 : kExitUnanswered;
 }
 
 } // namespace
@@ -72,7 +73,7 @@ Run add_diff(CLI::App& app) {
     verb.option("A", options->a, "Trace, or a window of it: FILE@FROM..TO").required();
     verb.option("B", options->b, "Trace, or a window of it").required();
     verb.flag("--json", options->json, "Print JSON (schema numadrift.diff/1)");
-    verb.flag("--check", options->check, "Exit with 3 if locality changed");
+    verb.flag("--check", options->check, "Exit with 3 if locality changed, 4 if that cannot be said");
     add_group_option(verb, options->by);
     return [options] { return run(*options); };
 }

@@ -242,6 +242,15 @@ std::string percent(const std::optional<double>& share) {
     return share ? share_text(*share) : "unknown";
 }
 
+// Groups that are on one side only, and those that too little is known of, say nothing.
+bool is_most_compared(const Comparison& comparison) {
+    std::uint64_t compared_ns = 0;
+    for (const GroupChange& change : comparison.groups)
+        if (change.change == Change::none && change.a.threads > 0 && change.b.threads > 0)
+            compared_ns += change.a.cpu_ns + change.b.cpu_ns;
+    return compared_ns > 0 && 2 * compared_ns >= comparison.a.cpu_ns + comparison.b.cpu_ns;
+}
+
 std::string verdict_of(const Comparison& comparison) {
     std::vector<const GroupChange*> lost;
     std::vector<const GroupChange*> won;
@@ -262,7 +271,8 @@ std::string verdict_of(const Comparison& comparison) {
     };
     tell(lost, "lost");
     tell(won, "won");
-    if (text.empty()) text = fmt::format("No change of locality beyond the noise: {}. ", all);
+    if (!comparison.is_known) text = fmt::format("Whether locality changed cannot be said: {}. ", all);
+    else if (text.empty()) text = fmt::format("No change of locality beyond the noise: {}. ", all);
     else text += fmt::format("In all: {}. ", all);
     if (unknown > 0)
         text += fmt::format("{} group{}: not enough evidence. ", unknown, unknown == 1 ? "" : "s");
@@ -316,6 +326,8 @@ Comparison compare(const Report& a, const Report& b, GroupBy by) {
     comparison.changed = std::ranges::any_of(comparison.groups, [](const GroupChange& change) {
         return change.change == Change::lost || change.change == Change::won;
     });
+    const bool one_node = a.topology.is_one_node() && b.topology.is_one_node();
+    comparison.is_known = comparison.changed || one_node || is_most_compared(comparison);
     comparison.host = host_changes(a, b);
     comparison.rates = rate_changes(a, b);
     comparison.verdict = verdict_of(comparison);

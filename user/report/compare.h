@@ -54,6 +54,7 @@ struct RateChange {
 struct Comparison {
     std::string verdict; // one or two sentences
     bool changed = false;
+    bool is_known = false; // of most of what both ran: else "no change" would be no answer
     GroupBy by = GroupBy::name;
     std::vector<GroupChange> groups; // those that changed first, the largest loss of CPU time before
     std::vector<HostChange> host;

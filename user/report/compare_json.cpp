@@ -49,6 +49,7 @@ std::string render_comparison_json(const Comparison& comparison, const Report& a
     const Json document{{"schema", "numadrift.diff/1"},
                         {"verdict", comparison.verdict},
                         {"changed", comparison.changed},
+                        {"known", comparison.is_known},
                         {"group_by", group_by_name(comparison.by)},
                         {"a", report_json(a, comparison.a)},
                         {"b", report_json(b, comparison.b)},

@@ -19,10 +19,12 @@ bool is_digit(char byte) {
     return byte >= '0' && byte <= '9';
 }
 
-std::string process_key(const Report& report, Pid pid) {
-    for (const ThreadReport& thread : report.threads)
-        if (raw(thread.tid) == raw(pid)) return fmt::format("{} ({})", thread.comm, raw(pid));
-    return fmt::format("process {}", raw(pid));
+using ProcessNames = std::map<Pid, std::string>;
+
+std::string process_key(const ProcessNames& names, Pid pid) {
+    const auto found = names.find(pid);
+    return found == names.end() ? fmt::format("process {}", raw(pid))
+                                : fmt::format("{} ({})", found->second, raw(pid));
 }
 
 std::string cgroup_key(const Report& report, Pid pid) {
@@ -32,11 +34,11 @@ std::string cgroup_key(const Report& report, Pid pid) {
     return label.empty() ? found->second.cgroup : label;
 }
 
-std::string key_of(const Report& report, const ThreadReport& thread, GroupBy by) {
+std::string key_of(const Report& report, const ProcessNames& names, const ThreadReport& thread, GroupBy by) {
     switch (by) {
     case GroupBy::thread: return thread.comm;
     case GroupBy::name: return name_pattern(thread.comm);
-    case GroupBy::process: return process_key(report, thread.pid);
+    case GroupBy::process: return process_key(names, thread.pid);
     case GroupBy::cgroup: return cgroup_key(report, thread.pid);
     }
     return {};
@@ -120,7 +122,8 @@ std::string name_pattern(const std::string& comm) {
 
 std::vector<Group> group_threads(const Report& report, GroupBy by) {
     std::map<std::string, Group> groups;
-    for (const ThreadReport& thread : report.threads) add(groups[key_of(report, thread, by)], thread);
+    const ProcessNames names = names_of_processes(report);
+    for (const ThreadReport& thread : report.threads) add(groups[key_of(report, names, thread, by)], thread);
     std::vector<Group> sorted;
     for (auto& [key, group] : groups) {
         group.key = key;

@@ -186,6 +186,27 @@ std::optional<double> rate_of(const Report& report, Node node, const std::string
            (static_cast<double>(report.duration_ns - record.first_ns) / 1e9);
 }
 
+std::map<Pid, std::string> names_of_processes(const Report& report) {
+    std::map<Pid, const ThreadReport*> leaders;
+    for (const ThreadReport& thread : report.threads) {
+        if (raw(thread.tid) != raw(thread.pid)) continue;
+        const ThreadReport*& last = leaders[thread.pid];
+        if (last == nullptr || last->begin_ns <= thread.begin_ns) last = &thread;
+    }
+    std::map<Pid, std::string> names;
+    for (const auto& [pid, leader] : leaders) names[pid] = leader->comm;
+    return names;
+}
+
+std::string why_unanswered(const Report& report) {
+    if (report.threads.empty()) return "no thread of the target was seen";
+    if (report.lost.damages > 0) return "the trace is damaged";
+    if (!report.finished) return "the trace has no end";
+    if (!report.topology.is_one_node() && report.profiled_cpu_ns * 2 < report.cpu_ns)
+        return "what memory they used is not known of most of their CPU time";
+    return {};
+}
+
 Result<Report> make_report(Source& source, const Thresholds& thresholds) {
     Timeline timeline;
     std::vector<Event> events;

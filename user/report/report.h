@@ -105,6 +105,14 @@ Result<Report> make_report(Source& source, const Thresholds& thresholds);
 // did not change is not told again: it is as it was until the end.
 std::optional<double> rate_of(const Report& report, Node node, const std::string& name);
 
+// Of each process what its leading thread was called, by whom its id was used last. None where that thread
+// was not seen.
+std::map<Pid, std::string> names_of_processes(const Report& report);
+
+// Why "none migrated" would be no answer: nobody was seen, the trace is damaged or has no end, or the memory
+// in use was unknown of most of the CPU time. Empty where it is an answer.
+std::string why_unanswered(const Report& report);
+
 // Of a timeline that is finished.
 Report report_on(const Timeline& timeline, const Thresholds& thresholds);
 

@@ -117,6 +117,22 @@ TEST_CASE("hours that are alike are called so, and so are differences inside the
           "No change of locality beyond the noise: 100 % in A, 100 % in B.");
 }
 
+TEST_CASE("two hours of which little is known have not been compared, and no change is no answer") {
+    const auto unseen = [] {
+        Story story = hour(1e9);
+        std::erase_if(story.events,
+                      [](const Event& event) { return std::holds_alternative<FirstTouch>(event.payload); });
+        return story.report();
+    };
+    const auto comparison = compare(unseen(), hour(1e9).report(), GroupBy::name);
+    CHECK(!comparison.changed);
+    CHECK(!comparison.is_known);
+    CHECK(
+        comparison.verdict.starts_with("Whether locality changed cannot be said: unknown in A, 100 % in B."));
+    CHECK(compare(hour(1e9).report(), hour(1e9).report(), GroupBy::name).is_known);
+    CHECK(compare(hour(1e9).report(), hour(5000).report(), GroupBy::name).is_known);
+}
+
 TEST_CASE("what changed on the host is told, and counters that went up") {
     Story before = hour(1e9);
     Story after = hour(1e9);

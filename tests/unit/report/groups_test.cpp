@@ -46,3 +46,20 @@ TEST_CASE("who is known by its hint faults speaks for itself, for all that it ra
     CHECK(groups[0].remote_cpu_ns == doctest::Approx(1.5e9).epsilon(0.01));
     CHECK(*groups[0].locality() == doctest::Approx(1 - 1.5 / 3.5).epsilon(0.01));
 }
+
+TEST_CASE("a process is called what its id's last holder was called, whichever comes first in the report") {
+    const auto thread = [](const char* comm, std::uint64_t begin_ns) {
+        ThreadReport report;
+        report.pid = Pid{9};
+        report.tid = Tid{9};
+        report.comm = comm;
+        report.begin_ns = begin_ns;
+        return report;
+    };
+    Report report;
+    report.threads = {thread("new", 2), thread("old", 1)};
+    const auto groups = group_threads(report, GroupBy::process);
+    REQUIRE(groups.size() == 1);
+    CHECK(groups[0].key == "new (9)");
+    CHECK(groups[0].threads.size() == 2);
+}

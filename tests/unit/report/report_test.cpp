@@ -119,6 +119,21 @@ TEST_CASE("CPU time of which nothing is known is told beside what was remote of 
     CHECK(told(50).find("Remote: 0 ns of 1.05 s CPU time; locality 100") != std::string::npos);
 }
 
+TEST_CASE("that none migrated is no answer of a trace that is damaged, cut off or tells of no memory") {
+    const auto story = [](double unknown_ms) {
+        Story told;
+        told.at(0).seen(7, 0).seen(8, 0);
+        told.at(1).touch(7, 100, 1000, 0);
+        told.at(2000).runtime(7, 0, 1000).runtime(8, 0, unknown_ms);
+        return told;
+    };
+    CHECK(why_unanswered(story(500).end().report()).empty());
+    CHECK(why_unanswered(story(1500).end().report()).find("not known of most") != std::string::npos);
+    CHECK(why_unanswered(story(500).report()) == "the trace has no end");
+    CHECK(why_unanswered(story(500).add(0, Damage{9}).end().report()) == "the trace is damaged");
+    CHECK(why_unanswered(Story().end().report()) == "no thread of the target was seen");
+}
+
 TEST_CASE("losses and damage are among the first lines, what the machine hides is the last") {
     Story story;
     story.add(0, SourceState{"hint_fault", 0, "this kernel refuses fentry programs", ""});
