@@ -52,14 +52,16 @@ std::vector<std::string> environment_of(const std::optional<Identity>& identity)
 }
 
 [[noreturn]] void wait_and_exec(int gate, char* const* arguments, char* const* environment,
-                                const std::optional<Identity>& identity) {
+                                const Child::Options& options) {
     char word = 0;
     ssize_t got = 0;
     do got = ::read(gate, &word, 1);
     while (got < 0 && errno == EINTR);
     if (got != 1) ::_exit(0);
     for (const int signal : kIgnoredSignals) ::signal(signal, SIG_DFL);
-    if (identity && !become(*identity)) fail("cannot run the command as another user: ", 126);
+    if (options.prints_to_stderr && ::dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        fail("cannot lead the command's output to stderr: ", 126);
+    if (options.identity && !become(*options.identity)) fail("cannot run the command as another user: ", 126);
     ::execvpe(arguments[0], arguments, environment);
     fail("cannot run the command: ", errno == ENOENT ? 127 : 126); // as shells tell them apart
 }
@@ -83,12 +85,12 @@ int find_program(const std::string& name) {
 
 } // namespace
 
-Result<Child> Child::spawn(const std::vector<std::string>& command, const std::optional<Identity>& identity) {
+Result<Child> Child::spawn(const std::vector<std::string>& command, const Options& options) {
     if (const int why = find_program(command.front()); why != 0)
         return Error{fmt::format("cannot run {}: {}", printable(command.front()), errno_text(why)),
                      "everything after -- is the command, a program first, then its arguments"};
     std::vector<std::string> words = command;
-    std::vector<std::string> variables = environment_of(identity);
+    std::vector<std::string> variables = environment_of(options.identity);
     const std::vector<char*> arguments = pointers_to(words);
     const std::vector<char*> environment = pointers_to(variables);
     int ends[2];
@@ -100,7 +102,7 @@ Result<Child> Child::spawn(const std::vector<std::string>& command, const std::o
     if (pid < 0) return Error{fmt::format("cannot start {}: {}", command.front(), errno_text(errno)), {}};
     if (pid == 0) {
         writer.reset();
-        wait_and_exec(reader.get(), arguments.data(), environment.data(), identity);
+        wait_and_exec(reader.get(), arguments.data(), environment.data(), options);
     }
     return Child(pid, std::move(writer));
 }

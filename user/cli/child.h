@@ -14,9 +14,11 @@ namespace numadrift::cli {
 
 class Child {
 public:
-    // `identity`: whose rights it gets; none: those of this process.
-    static Result<Child> spawn(const std::vector<std::string>& command,
-                               const std::optional<Identity>& identity);
+    struct Options {
+        std::optional<Identity> identity; // whose rights it gets; none: those of this process
+        bool prints_to_stderr = false;    // stdout is the recorder's own
+    };
+    static Result<Child> spawn(const std::vector<std::string>& command, const Options& options);
     Child(Child&& other) noexcept
         : pid_(std::exchange(other.pid_, -1)), gate_(std::move(other.gate_)), status_(other.status_) {}
     ~Child(); // one that was never released is ended

@@ -116,12 +116,29 @@ int exit_status(const Session& session) {
     return session.child && !stop_asked() ? session.child->status().value_or(0) : 0;
 }
 
+constexpr const char* kStdout = "-"; // as the name of a file
+
+// Of one that goes to stdout the reader makes the report.
+Status check_stream(const RecordOptions& options) {
+    if (options.file != kStdout) return Done{};
+    if (!options.flight.empty())
+        return Error{"a flight recording writes files, and - is none", "give -o FILE, or no --flight", true};
+    if (options.report->json || options.report->check)
+        return Error{"the trace goes to stdout, so no report does",
+                     "numadrift record -o - … | numadrift report - --json", true};
+    return Done{};
+}
+
+Result<trace::Writer> open_writer(const std::string& file) {
+    if (file == kStdout) return trace::Writer::to_stdout();
+    if (!file.empty()) return trace::Writer::create(file);
+    return trace::Writer::create_new(
+        fmt::format("numadrift-{}-{:%Y%m%d-%H%M%S}", host_name(), fmt::localtime(std::time(nullptr))));
+}
+
 Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const std::string& how,
                            Session session, Ready& ready) {
-    auto writer = options.file.empty()
-                      ? trace::Writer::create_new(fmt::format("numadrift-{}-{:%Y%m%d-%H%M%S}", host_name(),
-                                                              fmt::localtime(std::time(nullptr))))
-                      : trace::Writer::create(options.file);
+    auto writer = open_writer(options.file);
     if (!writer) return writer.error();
     say_what_is_off(live);
     say(fmt::format("Recording {} to {}; Ctrl-C ends it.", printable(how), writer->path()));
@@ -131,6 +148,10 @@ Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const
     // Programs are detached by now. What else there is to end may wait for a lock of the target, and
     // must not keep the answer back.
     release_signals();
+    if (options.file == kStdout) {
+        if (!status) return status.error();
+        return exit_status(session);
+    }
     auto printed = print_report(writer->path(), *options.report);
     if (!status) return status.error();
     if (printed && *printed == 0) return exit_status(session);
@@ -168,6 +189,7 @@ Result<int> start(const RecordOptions& options) {
         if (!parsed) return parsed.error();
         duration = *parsed;
     }
+    if (auto status = check_stream(options); !status) return status.error();
     auto conditions = conditions_of(options);
     if (!conditions) return conditions.error();
     std::optional<flight::Options> flight;
@@ -177,6 +199,7 @@ Result<int> start(const RecordOptions& options) {
         flight = *parsed;
     }
     std::optional<Child> child;
+    options.targets->command_prints_to_stderr = options.file == kStdout;
     auto chosen = choose_targets(*options.targets, child);
     if (!chosen) return chosen.error();
     chosen->tracepoints_only = options.hooks == "tracepoint";
@@ -212,13 +235,15 @@ Run add_record(CLI::App& app) {
               "  numadrift record -p 4711                 until Ctrl-C\n"
               "  numadrift record --comm postgres -d 60s  all of that name, for a minute\n"
               "  numadrift record -- ./server --port 80   from the first instruction on\n"
+              "  ssh db1 numadrift record -o - -p 4711 -d 30s | numadrift report -\n"
               "  numadrift record --flight 60s -p 4711 --trigger 'locality<0.7 for 5s'\n"
               "                                           for weeks; files when it is needed\n"
               "Children and threads that are born while it records are followed.\n"
               "Ends with the status of the command, where there is one.");
     auto options = std::make_shared<RecordOptions>();
     add_target_options(verb, options->targets);
-    verb.option("-o,--output", options->file, "Trace file [numadrift-HOST-YYYYmmdd-HHMMSS.ndt]");
+    verb.option("-o,--output", options->file,
+                "Trace file [numadrift-HOST-YYYYmmdd-HHMMSS.ndt]; -: stdout, and no report");
     verb.option("-d,--duration", options->duration, "Stop after: 60s, 500ms, 1h30m [0: until Ctrl-C]");
     verb.option("--flight", options->flight,
                 "Keep the last 60s[,256M] in memory only; a trigger writes them to a file");

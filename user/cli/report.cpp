@@ -15,7 +15,8 @@ namespace numadrift::cli {
 
 void add_report_options(Verb& verb, const std::shared_ptr<ReportOptions>& options) {
     verb.flag("--json", options->json, "Print the report as JSON (schema numadrift.report/1)");
-    verb.flag("--check", options->check, "Exit with 3 if a thread migrated away from its memory");
+    verb.flag("--check", options->check,
+              "Exit with 3 if a thread migrated away from its memory, 4 if that cannot be said");
     verb.flag("-v,--verbose", options->verbose, "Tell all that this machine does not let us see");
     verb.option("--top", options->top, "Threads told one by one").shows_default();
     verb.option("--min-evidence", options->thresholds.evidence_pages,
@@ -93,6 +94,15 @@ Status write_page(Report&& report, const std::string& file, const std::string& p
     return Done{};
 }
 
+// The exit status of --check.
+int check(const Report& report) {
+    if (report.drifted > 0) return kExitDrifted;
+    const std::string why = why_unanswered(report);
+    if (why.empty()) return 0;
+    say(fmt::format("Whether a thread migrated cannot be said: {}.", why));
+    return kExitUnanswered;
+}
+
 } // namespace
 
 Result<int> print_report(const std::string& file, const ReportOptions& options) {
@@ -102,7 +112,7 @@ Result<int> print_report(const std::string& file, const ReportOptions& options) 
     auto report = make_report(**source, options.thresholds);
     if (!report) return report.error();
     if (auto status = keep_threads(*report, options.tids); !status) return status.error();
-    const int status = options.check && report->drifted > 0 ? kExitDrifted : 0;
+    const int status = options.check ? check(*report) : 0;
     if (!options.html.empty()) {
         if (auto written = write_page(*std::move(report), file, options.html); !written)
             return written.error();
@@ -125,7 +135,7 @@ Run add_report(CLI::App& app) {
               "  numadrift report db.ndt --check    # exit status 3 if a thread drifted");
     auto file = std::make_shared<std::string>();
     auto options = std::make_shared<ReportOptions>();
-    verb.option("FILE", *file, "Trace, as written by record").required();
+    verb.option("FILE", *file, "Trace, as written by record; -: from stdin").required();
     auto by = std::make_shared<GroupBy>(GroupBy::thread);
     add_group_option(verb, *by);
     verb.option("--html", options->html,

@@ -32,20 +32,20 @@ Result<LiveOptions> of_comm(const std::string& comm) {
     return live;
 }
 
-Result<LiveOptions> of_command(const std::vector<std::string>& command, const std::string& user,
-                               std::optional<Child>& child) {
-    std::optional<Identity> identity;
-    if (!user.empty()) {
-        const auto found = find_identity({}, user);
+Result<LiveOptions> of_command(const TargetOptions& options, std::optional<Child>& child) {
+    Child::Options how;
+    how.prints_to_stderr = options.command_prints_to_stderr;
+    if (!options.user.empty()) {
+        const auto found = find_identity({}, options.user);
         if (!found) return found.error();
-        identity = *found;
+        how.identity = *found;
     }
-    auto spawned = Child::spawn(command, identity);
+    auto spawned = Child::spawn(options.command, how);
     if (!spawned) return spawned.error();
     child.emplace(*std::move(spawned));
     LiveOptions live;
     live.targets = {Pid{static_cast<std::uint32_t>(child->pid())}};
-    live.how = fmt::format("{}", fmt::join(command, " "));
+    live.how = fmt::format("{}", fmt::join(options.command, " "));
     return live;
 }
 
@@ -76,7 +76,7 @@ Result<LiveOptions> find_targets(const TargetOptions& options, std::optional<Chi
                      true};
     if (!options.user.empty() && options.command.empty())
         return Error{"-u says as whom a command runs, and there is none", "add -- COMMAND ARG…", true};
-    if (!options.command.empty()) return of_command(options.command, options.user, child);
+    if (!options.command.empty()) return of_command(options, child);
     if (!options.comm.empty()) return of_comm(options.comm);
     if (!options.cgroup.empty())
         return of_cgroup("--cgroup " + options.cgroup, probe::cgroup_directory({}, options.cgroup));

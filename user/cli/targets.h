@@ -20,6 +20,7 @@ struct TargetOptions {
     bool all = false;
     std::vector<std::string> command;
     std::string user; // of the command
+    bool command_prints_to_stderr = false;
     bool no_children = false;
     std::optional<int> nice;
 };

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 namespace numadrift {
 namespace {
@@ -26,7 +27,11 @@ Event damage_event(std::uint64_t time_ns, std::uint64_t bytes) {
 } // namespace
 
 Result<std::unique_ptr<FileSource>> FileSource::open(const std::string& path) {
-    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const bool is_stdin = path == "-";
+    if (is_stdin && ::isatty(STDIN_FILENO) == 1)
+        return Error{"stdin is a terminal, and a trace is no text",
+                     "numadrift record -o - … | numadrift report -", true};
+    Fd fd(is_stdin ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd)
         return Error{fmt::format("cannot open {}: {}", path, errno_text(errno)),
                      "give the file that record wrote: numadrift-HOST-DATE.ndt or what -o said"};

@@ -1,6 +1,7 @@
 #include "trace/writer.h"
 
 #include <cerrno>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace numadrift::trace {
@@ -16,6 +17,17 @@ Result<Writer> Writer::create(const std::string& path) {
 
 Result<Writer> Writer::create_new(const std::string& stem) {
     return begin(make_new_file(stem, ".ndt"));
+}
+
+Result<Writer> Writer::to_stdout() {
+    if (::isatty(STDOUT_FILENO) == 1)
+        return Error{"stdout is a terminal, and a trace is no text",
+                     "numadrift record -o - … | numadrift report -, or -o FILE", true};
+    Fd fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+    if (!fd) return cannot_write("stdout", errno);
+    auto writer = begin(NewFile{std::move(fd), "stdout"});
+    if (writer) writer->is_its_own_ = false;
+    return writer;
 }
 
 Result<Writer> Writer::begin(Result<NewFile> file) {
@@ -57,7 +69,7 @@ Status Writer::put(std::string_view bytes) {
             return Done{};
         }
         // Half a chunk helps nobody. If cutting it off fails as well, the reader skips it.
-        if (::ftruncate(fd_.get(), static_cast<off_t>(bytes_)) != 0) errno = 0;
+        if (is_its_own_ && ::ftruncate(fd_.get(), static_cast<off_t>(bytes_)) != 0) errno = 0;
     }
     return cannot_write(path_, failed_);
 }

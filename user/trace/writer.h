@@ -18,6 +18,9 @@ public:
     // The same under a name that no file has: STEM.ndt, or STEM-2.ndt and so on.
     static Result<Writer> create_new(const std::string& stem);
 
+    // To whoever reads our stdout, a file or a pipe; what they had before stays. Error: it is a terminal.
+    static Result<Writer> to_stdout();
+
     // After an error (disk full, …) the file ends with its last whole chunk, and every further
     // call answers the same error.
     Status add(const Event& event) override;
@@ -38,6 +41,7 @@ private:
 
     Fd fd_;
     std::string path_;
+    bool is_its_own_ = true; // the file: it holds nothing else
     ChunkEncoder encoder_;
     std::uint32_t sequence_ = 0;
     std::uint64_t chunk_begin_ns_ = 0;
