@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <sched.h>
@@ -293,6 +295,27 @@ void begin(Running& worker, const Machine& machine, const std::vector<std::uniqu
     while (worker.state < 1) ::usleep(500);
 }
 
+std::uint64_t others_cpu_ns() {
+    return now_ns(CLOCK_PROCESS_CPUTIME_ID) - now_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+// A thread that can be joined is on its way out still, and is charged for it.
+void wait_until_alone() {
+    constexpr int kMostRounds = 2000;
+    const auto threads = [] {
+        return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+    };
+    for (int round = 0; round < kMostRounds && threads() > 1; ++round) ::usleep(1000);
+}
+
+// What the workers looked at of their CPU time, from the start on; a later birth is not of it.
+std::uint64_t looked_cpu_ns(const Truth& truth) {
+    std::uint64_t looked_ns = 0;
+    for (const WorkerTruth& worker : truth.workers)
+        if (!worker.cpu.empty()) looked_ns += worker.cpu.back().cpu_ns - worker.cpu.front().cpu_ns;
+    return looked_ns;
+}
+
 // The workers go on as they are. Each SIGUSR1 has the work that each has done told; SIGTERM is the end.
 void stay(const std::vector<std::unique_ptr<Running>>& workers, const sigset_t& signals) {
     std::printf("over\n");
@@ -347,6 +370,7 @@ Truth run_scenario(const Scenario& scenario, const Machine& machine, bool stays)
     int number = 0;
     sigwait(&go, &number);
 
+    const std::uint64_t others_at_go_ns = others_cpu_ns();
     g_go = true;
     g_go.notify_all();
     Conductor(workers, scenario, machine).conduct();
@@ -359,6 +383,9 @@ Truth run_scenario(const Scenario& scenario, const Machine& machine, bool stays)
         worker->truth.tid = worker->tid;
         truth.workers.push_back(worker->truth);
     }
+    wait_until_alone();
+    if (!uses([](const Worker& worker) { return worker.request_ms > 0 && !worker.forks; }))
+        truth.unlooked_cpu_ns = others_cpu_ns() - others_at_go_ns - looked_cpu_ns(truth);
     return truth;
 }
 

@@ -66,6 +66,9 @@ struct Truth {
     int mover_tid = 0; // the thread that changed affinities and cpusets
     int nodes = 0;
     int cpus = 0;
+    // CPU time that all threads but the mover had from the start to their very end and did not look at
+    // themselves, together: births and ends. 0 where other threads lived than the workers.
+    std::uint64_t unlooked_cpu_ns = 0;
     std::vector<WorkerTruth> workers;
 };
 
@@ -73,7 +76,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CpuSample, before_ns, time_ns, cpu, cpu_ns, b
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MemorySample, time_ns, pages)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, begin_ns, end_ns, cpu)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WorkerTruth, worker, tid, used_cpu_ns, cpu, memory, orders, memory_orders)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Truth, scenario, pid, mover_tid, nodes, cpus, workers)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Truth, scenario, pid, mover_tid, nodes, cpus, unlooked_cpu_ns, workers)
 
 // Runs the scenario: prints "ready PID", waits for SIGUSR1, works, returns what happened. With `stays` it
 // prints "over" then and goes on: each SIGUSR1 gets a line "work NS TID:UNITS...", SIGTERM ends it.
