@@ -4,6 +4,7 @@
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/ignored_signals.h"
+#include "util/open_files.h"
 #include "util/text.h"
 
 #include <algorithm>
@@ -129,6 +130,7 @@ std::optional<Command::Result> Command::pass(std::uint64_t now_ns, std::uint64_t
     ::posix_spawnattr_destroy(&how);
     ::posix_spawn_file_actions_destroy(&files);
     if (error != 0) return Result{127, 0};
+    restore_open_files_of(pid_);
     ended_ = false;
     waiter_ = std::thread([this, began_ns = monotonic_ns()] {
         int status = 0;

@@ -14,6 +14,7 @@
 #include "source/live/rings.h"
 #include "timeline/order.h"
 #include "util/clock.h"
+#include "util/open_files.h"
 #include "util/priority.h"
 
 #include <algorithm>
@@ -405,7 +406,7 @@ Result<std::unique_ptr<LiveSource>> LiveSource::attach(const LiveOptions& option
             return status.error();
     if (auto status = live::check_permitted(probe::read_host(options.root)); !status) return status.error();
     auto priority = live::take_priority(options.nice);
-    live::take_open_files();
+    raise_open_files(); // the clock of each CPU is one
     auto topology = probe::read_topology(options.root);
     if (!topology) return topology.error();
 

@@ -4,7 +4,6 @@
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-#include <sys/resource.h>
 
 namespace numadrift::live {
 
@@ -28,13 +27,6 @@ std::unique_ptr<RaisedPriority> take_priority(std::optional<int> nice) {
     constexpr int kFirst = -20;
     const int own = RaisedPriority::now();
     return std::make_unique<RaisedPriority>(nice.value_or(own == 0 ? kFirst : own));
-}
-
-void take_open_files() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit); // if not, what cannot be opened tells
 }
 
 void give_up_privileges(bool keeps_override, bool executes) {

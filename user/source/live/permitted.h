@@ -18,9 +18,6 @@ Status check_permitted(const probe::Host& host);
 // attaches: where CPUs are scarce, that takes most of the time.
 std::unique_ptr<RaisedPriority> take_priority(std::optional<int> nice);
 
-// As many open files as it may have: the clock of each CPU is one, and services begin with 1,024.
-void take_open_files();
-
 // Keeps what looks, run-time statistics and programs that are attached again need, and lets no program it
 // executes gain more. To be done before it starts threads: each has capabilities of its own. keeps_override:
 // files are written where this user may not. executes: programs, later.
