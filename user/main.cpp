@@ -1,6 +1,8 @@
 // Parses the command line, runs a verb, prints its error.
 #include "cli/cli.h"
 #include "cli/command_line.h"
+#include "commit.h"
+#include "trace/codec.h"
 #include "util/file.h"
 #include "util/ignored_signals.h"
 
@@ -11,6 +13,20 @@
 #include <exception>
 #include <fmt/core.h>
 #include <map>
+#include <string>
+#include <string_view>
+
+namespace {
+
+// "numadrift 0.1.0 (commit 3002942, trace format 2)"
+std::string version_text() {
+    const std::string_view commit = NUMADRIFT_COMMIT; // empty where it is not known
+    return fmt::format("numadrift {} ({}trace format {})", NUMADRIFT_VERSION,
+                       commit.empty() ? "" : fmt::format("commit {}, ", commit),
+                       numadrift::trace::kFileMagic.back());
+}
+
+} // namespace
 
 int main(int argc, char** argv) {
     using namespace numadrift;
@@ -21,7 +37,7 @@ int main(int argc, char** argv) {
                  "numadrift");
     app.require_subcommand(1);
     cli::fit_help(app);
-    app.set_version_flag("--version", "numadrift " NUMADRIFT_VERSION);
+    app.set_version_flag("--version", version_text());
     app.footer("Start here:\n"
                "  numadrift doctor            what will work on this machine\n"
                "  numadrift selftest          see that it is right on this machine\n"

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 namespace numadrift::cli {
 namespace {
@@ -36,31 +37,87 @@ std::string replaced(std::string text, char what, std::string_view by) {
     return text;
 }
 
+// What may stand after an option.
+enum class Values { words, processes, names, files, others };
+
+// The words there are to choose from, as the help tells them: "TEXT:{auto,tracepoint}".
+std::string words_of(const CLI::Option& option) {
+    const std::string type = option.get_type_name();
+    const std::size_t begin = type.find(":{");
+    const std::size_t end = type.find('}', begin);
+    if (begin == std::string::npos || end == std::string::npos) return {};
+    return replaced(type.substr(begin + 2, end - begin - 2), ',', " ");
+}
+
+Values values_of(const CLI::Option& option) {
+    if (!words_of(option).empty()) return Values::words;
+    const std::string name = option.get_single_name();
+    if (name == "pid") return Values::processes;
+    if (name == "comm") return Values::names;
+    return option.get_type_name().starts_with("TEXT") ? Values::files : Values::others;
+}
+
+std::string bash_words(const CLI::Option& option) {
+    switch (values_of(option)) {
+    case Values::words: return fmt::format("'{}'", words_of(option));
+    case Values::processes: return "$(cd /proc && echo [0-9]*)";
+    case Values::names: return "$(cat /proc/[0-9]*/comm 2>/dev/null)";
+    case Values::files:
+    case Values::others: break;
+    }
+    return {};
+}
+
 std::string bash(const CLI::App& app) {
     std::string verbs;
     std::string cases;
     for (const CLI::App* verb : verbs_of(app)) {
         verbs += verb->get_name() + " ";
         std::string flags;
-        for (const CLI::Option* option : options_of(*verb))
-            for (const auto& flag : flags_of(*option)) flags += flag + " ";
-        cases += fmt::format("    {}) flags='{}' ;;\n", verb->get_name(), flags);
+        std::string values;
+        for (const CLI::Option* option : options_of(*verb)) {
+            const auto names = flags_of(*option);
+            for (const auto& flag : names) flags += flag + " ";
+            const std::string words = takes_value(*option) ? bash_words(*option) : "";
+            if (words.empty()) continue;
+            const std::string pattern = names.empty() ? "*" : fmt::format("{}", fmt::join(names, "|"));
+            values += fmt::format(" {}) words={} ;;", pattern, words);
+        }
+        cases += fmt::format("    {}) flags='{}'\n", verb->get_name(), flags);
+        if (!values.empty()) cases += fmt::format("        case $before in{} esac\n", values);
+        cases += "        ;;\n";
     }
-    return fmt::format("# bash completion of numadrift\n"
-                       "_numadrift() {{\n"
-                       "    local word=${{COMP_WORDS[COMP_CWORD]}} flags=\n"
-                       "    if [ \"$COMP_CWORD\" = 1 ]; then\n"
-                       "        COMPREPLY=($(compgen -W '{}--help --version' -- \"$word\"))\n"
-                       "        return\n"
-                       "    fi\n"
-                       "    case ${{COMP_WORDS[1]}} in\n{}    esac\n"
-                       "    case $word in\n"
-                       "    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$word\")) ;;\n"
-                       "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
-                       "    esac\n"
-                       "}}\n"
-                       "complete -o filenames -F _numadrift numadrift\n",
-                       verbs, cases);
+    return fmt::format(
+        "# bash completion of numadrift\n"
+        "_numadrift() {{\n"
+        "    local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}\n"
+        "    local flags= words=\n"
+        "    [ \"$word\" = = ] && word= # --hooks=\n"
+        "    [ \"$before\" = = ] && before=${{COMP_WORDS[COMP_CWORD - 2]}}\n"
+        "    if [ \"$COMP_CWORD\" = 1 ]; then\n"
+        "        COMPREPLY=($(compgen -W '{}--help --version' -- \"$word\"))\n"
+        "        return\n"
+        "    fi\n"
+        "    case ${{COMP_WORDS[1]}} in\n{}    esac\n"
+        "    case $word in\n"
+        "    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$word\")) ;;\n"
+        "    *)  if [ -n \"$words\" ]; then COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+        "        else COMPREPLY=($(compgen -f -- \"$word\")); fi ;;\n"
+        "    esac\n"
+        "}}\n"
+        "complete -o filenames -F _numadrift numadrift\n",
+        verbs, cases);
+}
+
+std::string zsh_values(const CLI::Option& option) {
+    switch (values_of(option)) {
+    case Values::words: return fmt::format(":word:({})", words_of(option));
+    case Values::processes: return ":process:_pids";
+    case Values::names: return ":name:_process_names";
+    case Values::files: return ":file:_files";
+    case Values::others: break;
+    }
+    return ":value: ";
 }
 
 std::string zsh(const CLI::App& app) {
@@ -76,7 +133,7 @@ std::string zsh(const CLI::App& app) {
             for (const auto& flag : flags_of(*option))
                 specifications +=
                     fmt::format(" \\\n            '{}[{}]{}'", flag, about(option->get_description()),
-                                takes_value(*option) ? ":value:_files" : "");
+                                takes_value(*option) ? zsh_values(*option) : "");
         cases += fmt::format("    {})\n        _arguments{} \\\n            '*:file:_files' ;;\n",
                              verb->get_name(), specifications);
     }
@@ -94,6 +151,17 @@ std::string zsh(const CLI::App& app) {
                        verbs, cases);
 }
 
+std::string fish_values(const CLI::Option& option) {
+    switch (values_of(option)) {
+    case Values::words: return fmt::format(" -x -a '{}'", words_of(option));
+    case Values::processes: return " -x -a '(__fish_complete_pids)'";
+    case Values::names: return " -x -a '(__fish_complete_proc)'";
+    case Values::files: return " -r -F";
+    case Values::others: break;
+    }
+    return " -x";
+}
+
 std::string fish(const CLI::App& app) {
     std::string lines = "# fish completion of numadrift\n";
     for (const CLI::App* verb : verbs_of(app)) {
@@ -105,7 +173,7 @@ std::string fish(const CLI::App& app) {
             for (const auto& name : option->get_lnames()) flags += " -l " + name;
             if (flags.empty()) continue; // a word, not a flag
             lines += fmt::format("complete -c numadrift -n '__fish_seen_subcommand_from {}'{}{} -d '{}'\n",
-                                 verb->get_name(), flags, takes_value(*option) ? " -r" : "",
+                                 verb->get_name(), flags, takes_value(*option) ? fish_values(*option) : "",
                                  replaced(option->get_description(), '\'', "\\'"));
         }
     }
