@@ -12,6 +12,7 @@
 #include "source/live/process_watch.h"
 #include "source/live/programs.h"
 #include "source/live/rings.h"
+#include "source/live/thread_watch.h"
 #include "timeline/order.h"
 #include "util/clock.h"
 #include "util/open_files.h"
@@ -23,8 +24,6 @@
 #include <deque>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-#include <map>
-#include <set>
 
 namespace numadrift {
 namespace {
@@ -79,27 +78,17 @@ public:
     void wake_for(int fd) override { rings_->also_wake_for(fd); }
     bool targets_alive() const override { return alive_ || (options_.joins_later && !are_gone_); }
     LiveProgress progress() const override {
-        return {rings_->received() - own_events_, lost_, known_.size()};
+        return {rings_->received() - own_events_, lost_, threads_.size()};
     }
     const std::vector<SourceState>& sources() const override { return programs_->sources(); }
 
 private:
-    struct KnownThread {
-        std::string comm;
-        std::uint64_t runtime_ns = 0;
-        std::uint32_t cpu = 0;
-        std::uint64_t look_ns = 0;
-        std::uint32_t pid = 0;
-    };
-
     void add(std::uint64_t time_ns, Payload payload, std::uint32_t pid = 0, std::uint32_t tid = 0);
     void drain();
     bool take_note(Event& event);
-    void end_lost_threads(const std::vector<nd_task_row>& rows);
     void look_at_tasks(bool first);
     void look_around();
     void pace(bool is_busy);
-    void look_at_task(const nd_task_row& row, bool first);
     void count_losses(std::uint64_t now_ns);
     void tell_cost(std::uint64_t now_ns);
     bool has_last_surveys();
@@ -123,15 +112,13 @@ private:
     std::uint64_t task_period_ns_ = kTaskPeriodNs;
     std::uint64_t pass_begin_ns_ = 0;
     std::uint64_t next_tasks_ns_ = 0;
-    std::map<std::uint32_t, KnownThread> known_;
+    live::ThreadWatch threads_;
     live::OpenRuns open_runs_;
     // Processes that ended, and when they are to be taken off the targets.
     std::deque<std::pair<std::uint64_t, std::uint32_t>> leaving_;
     std::vector<std::uint64_t> lost_by_kind_ = std::vector<std::uint64_t>(ND_KERNEL_KINDS);
     std::uint64_t own_events_ = 0; // of the proof that they flow: emitted and received for nobody else
     std::uint64_t lost_ = 0;
-    std::uint64_t lost_at_look_ = 0;
-    std::vector<std::uint32_t> missing_; // threads that were not there at the last look
     bool alive_ = true;
     bool are_gone_ = false; // those that options_.find would find
     bool stopping_ = false;
@@ -185,7 +172,7 @@ Status Live::mark_targets() {
     while (options_.find && mark_found()) {
     }
     look_at_tasks(true);
-    if (known_.empty())
+    if (threads_.size() == 0)
         return Error{
             fmt::format("{} ended while numadrift attached", options_.how),
             "if it restarts often, name it with --comm or start it with: numadrift record -- COMMAND"};
@@ -205,57 +192,21 @@ void Live::drain() {
 bool Live::take_note(Event& event) {
     memory_.take_note(event);
     processes_.take_note(event);
-    if (const auto* born = std::get_if<TaskNew>(&event.payload))
-        known_[event.tid] = {born->comm, 0, born->cpu, event.time_ns, event.pid};
-    else if (std::holds_alternative<TaskGone>(event.payload)) {
-        known_.erase(event.tid);
-        if (known_.empty()) look_soon(); // the last one: the recording may be over
+    threads_.take_note(event);
+    if (std::holds_alternative<TaskGone>(event.payload)) {
+        if (threads_.size() == 0) look_soon(); // the last one: the recording may be over
         if (event.tid == event.pid) leaving_.emplace_back(event.time_ns + kLeaveNs, event.pid);
     }
     return open_runs_.take(event);
 }
 
-// Only what changed becomes an event: an idle thread costs nothing.
-void Live::look_at_task(const nd_task_row& row, bool first) {
-    const std::string comm = live::text_of(row.comm);
-    const auto [known, is_new] =
-        known_.try_emplace(row.tid, KnownThread{comm, row.runtime_ns, row.cpu, row.time_ns, row.pid});
-    if (first || is_new) {
-        add(row.time_ns, TaskSeen{row.cpu, row.runtime_ns, comm}, row.pid, row.tid);
-        return;
-    }
-    if (known->second.comm != comm) add(row.time_ns, TaskRename{comm}, row.pid, row.tid);
-    if (known->second.runtime_ns != row.runtime_ns || known->second.cpu != row.cpu)
-        add(row.time_ns, Runtime{row.cpu, row.runtime_ns, known->second.look_ns}, row.pid, row.tid);
-    known->second = {comm, row.runtime_ns, row.cpu, row.time_ns, row.pid};
-}
-
-// Events were lost, perhaps the news of somebody's end: who is known, and is not there at two looks, has
-// ended. At one look the news may still be on their way.
-void Live::end_lost_threads(const std::vector<nd_task_row>& rows) {
-    if (lost_at_look_ == lost_ && missing_.empty()) return;
-    std::set<std::uint32_t> there;
-    for (const nd_task_row& row : rows) there.insert(row.tid);
-    const std::uint64_t now_ns = monotonic_ns();
-    for (const std::uint32_t tid : std::exchange(missing_, {})) {
-        const auto known = known_.find(tid);
-        if (known == known_.end() || there.contains(tid)) continue;
-        add(now_ns, TaskExit{known->second.cpu, known->second.runtime_ns}, known->second.pid, tid);
-        add(now_ns, TaskGone{known->second.runtime_ns}, known->second.pid, tid);
-        known_.erase(known);
-    }
-    if (std::exchange(lost_at_look_, lost_) == lost_) return;
-    for (const auto& [tid, known] : known_)
-        if (!there.contains(tid)) missing_.push_back(tid);
-}
-
 void Live::look_at_tasks(bool first) {
     alive_ = false;
     const auto rows = programs_->tasks();
-    end_lost_threads(rows);
+    threads_.end_lost(rows, lost_, monotonic_ns(), order_.inbox());
     for (const nd_task_row& row : rows) {
         alive_ |= row.ended == 0;
-        if (row.ended == 0 || known_.contains(row.tid)) look_at_task(row, first);
+        if (row.ended == 0 || threads_.knows(row.tid)) threads_.look(row, first, order_.inbox());
         if (row.ended == 0) processes_.look(row.time_ns, row.pid, order_.inbox());
         open_runs_.look(row, order_.inbox());
     }
@@ -284,7 +235,7 @@ void Live::take_off_targets() {
     while (!leaving_.empty() && leaving_.front().first <= pass_begin_ns_) {
         const std::uint32_t pid = leaving_.front().second;
         leaving_.pop_front();
-        if (!known_.contains(pid)) programs_->targets()[pid % ND_MAX_PIDS] = 0; // else born again
+        if (!threads_.knows(pid)) programs_->targets()[pid % ND_MAX_PIDS] = 0; // else born again
     }
 }
 
