@@ -148,7 +148,7 @@ Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const
     // Programs are detached by now. What else there is to end may wait for a lock of the target, and
     // must not keep the answer back.
     release_signals();
-    if (options.file == kStdout) {
+    if (!writer->can_be_read()) {
         if (!status) return status.error();
         return exit_status(session);
     }

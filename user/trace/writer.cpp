@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace numadrift::trace {
@@ -12,11 +13,11 @@ constexpr std::uint64_t kChunkAgeNs = 500'000'000;
 } // namespace
 
 Result<Writer> Writer::create(const std::string& path) {
-    return begin(make_file(path));
+    return begin(make_file(path), true);
 }
 
 Result<Writer> Writer::create_new(const std::string& stem) {
-    return begin(make_new_file(stem, ".ndt"));
+    return begin(make_new_file(stem, ".ndt"), true);
 }
 
 Result<Writer> Writer::to_stdout() {
@@ -25,14 +26,15 @@ Result<Writer> Writer::to_stdout() {
                      "numadrift record -o - … | numadrift report -, or -o FILE", true};
     Fd fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
     if (!fd) return cannot_write("stdout", errno);
-    auto writer = begin(NewFile{std::move(fd), "stdout"});
-    if (writer) writer->is_its_own_ = false;
-    return writer;
+    return begin(NewFile{std::move(fd), "stdout"}, false);
 }
 
-Result<Writer> Writer::begin(Result<NewFile> file) {
+Result<Writer> Writer::begin(Result<NewFile> file, bool has_name) {
     if (!file) return file.error();
     Writer writer(*std::move(file));
+    struct stat file_status {};
+    writer.is_its_own_ =
+        has_name && ::fstat(writer.fd_.get(), &file_status) == 0 && S_ISREG(file_status.st_mode);
     if (auto status = writer.put(kFileMagic); !status) return status.error();
     return writer;
 }

@@ -33,15 +33,17 @@ public:
 
     std::uint64_t bytes() const override { return bytes_; }
     const std::string& path() const { return path_; }
+    // By its path, when all is written: not what went to stdout or to a device.
+    bool can_be_read() const { return is_its_own_; }
 
 private:
     explicit Writer(NewFile file) : fd_(std::move(file.fd)), path_(std::move(file.path)) {}
-    static Result<Writer> begin(Result<NewFile> file);
+    static Result<Writer> begin(Result<NewFile> file, bool has_name);
     Status put(std::string_view bytes);
 
     Fd fd_;
     std::string path_;
-    bool is_its_own_ = true; // the file: it holds nothing else
+    bool is_its_own_ = false; // a file that holds nothing else
     ChunkEncoder encoder_;
     std::uint32_t sequence_ = 0;
     std::uint64_t chunk_begin_ns_ = 0;
