@@ -325,6 +325,9 @@ std::vector<Advice> advise(const Report& report) {
                           std::nullopt});
     for (Advice& bind : advise_spread(report, plan.facts)) advice.push_back(std::move(bind));
     if (auto balance = let_kernel_balance(plan)) advice.push_back(*std::move(balance));
+    // Where memory was elsewhere before, what is right from now on would have been wrong then.
+    for (Advice& one : advice)
+        if (one.left_remote_cpu_ns > report.remote_cpu_ns) one.left_remote_cpu_ns.reset();
     return advice;
 }
 

@@ -26,11 +26,21 @@ bool goes_to_and_fro(const ThreadReport& thread) {
     return thread.locality.away.size() + thread.locality.away_left_out >= kPingPong;
 }
 
+// Who is at home in the end, as where NUMA balancing brought the memory back, would be parted from it by
+// advice for what was before; unless that comes again and again.
 bool needs_advice(const ThreadReport& thread) {
     if (thread.locality.away.empty()) return false;
-    return thread.verdict == Verdict::drifted || thread.verdict == Verdict::misplaced ||
-           thread.verdict == Verdict::deserted ||
-           (thread.verdict == Verdict::returned && goes_to_and_fro(thread));
+    switch (thread.verdict) {
+    case Verdict::drifted: return true;
+    case Verdict::misplaced:
+    case Verdict::deserted: return thread.locality.last_standing != Standing::home || goes_to_and_fro(thread);
+    case Verdict::returned: return goes_to_and_fro(thread);
+    case Verdict::home:
+    case Verdict::spread:
+    case Verdict::unknown:
+    case Verdict::idle: break;
+    }
+    return false;
 }
 
 bool is_disputed(const ThreadReport& thread) {

@@ -49,6 +49,34 @@ TEST_CASE("a deserted thread is told to get its memory back first") {
     CHECK(report.advice[0].command == "numadrift move -p 100 --from 1 --to 0");
 }
 
+TEST_CASE("a thread whose memory came back is not sent after where that was") {
+    Story story;
+    story.at(0).seen(7, 0);
+    story.at(1).touch(7, 100, 1000, 0);
+    story.at(1000).pages_move(100, 1000, 0, 1);
+    story.at(1500).add(0, Residency{"anonymous", "default", 1, 1000, 1000, 1000}).runtime(7, 0, 1500);
+    story.at(1501).pages_move(100, 1000, 1, 0);
+    story.at(2000).runtime(7, 0, 2000).end();
+    const auto report = story.report();
+    CHECK(thread(report, 7).verdict == Verdict::deserted);
+    CHECK(std::ranges::all_of(report.advice, [](const Advice& one) { return one.command.empty(); }));
+    CHECK(report.advice.empty());
+}
+
+TEST_CASE("nothing is promised of what would have been wrong before, and is right from now on") {
+    Story story;
+    story.at(0).seen(7, 0);
+    story.at(1).touch(7, 100, 1000, 0);
+    story.at(1000).move(7, 0, 2, 1000).pages_move(100, 1000, 0, 1);
+    story.at(1800).move(7, 2, 0, 1800, ND_CAUSE_affinity);
+    story.at(2000).runtime(7, 0, 2000).end();
+    const auto report = story.report();
+    REQUIRE(thread(report, 7).verdict == Verdict::drifted);
+    REQUIRE(!report.advice.empty());
+    CHECK(report.advice[0].command == "taskset -pc 2-3 7");
+    CHECK(!report.advice[0].left_remote_cpu_ns);
+}
+
 TEST_CASE("NUMA balancing is advised only where it can move the thread or its pages") {
     const auto is_told = [](const Limits& limits) {
         Story story = drifted();
