@@ -122,12 +122,13 @@ private:
 
     // Before its first look and after its last, a round of work each: and all of its life until then, if it
     // was born into the recording, and its end, whenever the emulator comes to that. NUMA balancing does a
-    // lot there in its context.
+    // lot there in its context. What all threads had that they did not look at is known.
     double unlooked_ns() const {
         const auto born_ns =
             worker_.worker.start_ms > 0 ? static_cast<double>(worker_.cpu.front().cpu_ns) : 0.0;
         const bool is_long = truth_.scenario.kind == "numa" || worker_.worker.end_ms > 0;
-        return born_ns + 2 * longest_round_ns() + (is_long ? 100e6 : 2e6);
+        return born_ns + 2 * longest_round_ns() + (is_long ? 100e6 : 2e6) +
+               static_cast<double>(truth_.unlooked_cpu_ns);
     }
 
     // Hundreds that end together wait for each other, and an emulated CPU is charged for that: seconds, where

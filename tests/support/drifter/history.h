@@ -46,7 +46,8 @@ public:
 
     // What memory is taken for while it is being moved, which may take long: where it was, where it was found
     // after the order, or where the order sent it, whatever NUMA balancing made of that before the next look.
-    enum class Meanwhile { before, after, there };
+    // briefly: where it was, and while nobody looked for long where it was found then.
+    enum class Meanwhile { before, after, there, briefly };
 
     // The node with so much of the memory at a time; -1 for none. By looks that one page in `part` answers.
     int home_at(std::uint64_t time_ns, double limit = 2.0 / 3, Meanwhile meanwhile = Meanwhile::before,
