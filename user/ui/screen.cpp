@@ -148,6 +148,23 @@ Line row_line(const TopRow& row, const View& view) {
 
 // ---- above it ----
 
+void add_wrapped(const std::string& text, std::size_t width, std::vector<Line>& lines) {
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+        std::size_t end = text.find('\n', begin);
+        if (end == std::string::npos) end = text.size();
+        std::string rest = text.substr(begin, end - begin);
+        while (rest.size() > width) {
+            std::size_t at = rest.rfind(' ', width);
+            if (at == std::string::npos || at == 0) at = width;
+            lines.push_back({{rest.substr(0, at), Style::plain}});
+            rest = rest.substr(std::min(rest.size(), at + (rest[at] == ' ')));
+        }
+        lines.push_back({{rest, Style::plain}});
+        begin = end + 1;
+    }
+}
+
 std::string bar(double share, std::size_t width) {
     const auto filled =
         static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(width)));
@@ -227,8 +244,10 @@ void add_heading(const TopModel& model, const View& view, std::vector<Line>& lin
     const std::size_t room = view.width > right.size() + 1 ? view.width - right.size() - 1 : 0;
     lines.push_back({{fit(left, room) + " " + right, Style::bold}});
     lines.push_back({{state_in_words(model, is_narrow), Style::plain}});
-    if (const std::string incident = model.last_incident(); !incident.empty())
-        lines.push_back({{incident, Style::bold}});
+    constexpr std::size_t kRoomy = 20; // lines: on fewer, one has to do for the incident
+    const std::string incident = model.last_incident();
+    if (view.height == 0 || view.height >= kRoomy) add_wrapped(incident, view.width, lines);
+    else if (!incident.empty()) lines.push_back({{incident, Style::plain}});
     std::uint64_t lost = 0;
     for (const auto& [kind, count] : report.lost.events)
         if (kind != ND_EVENT_access_sample) lost += count;
@@ -256,23 +275,6 @@ constexpr std::array<std::string_view, 13> kHelp = {
     "        = home  # away  ~ spread  ? unknown  . did not run",
     "All numbers are of the last three seconds. To keep them:",
     "        numadrift record -p PID"};
-
-void add_wrapped(const std::string& text, std::size_t width, std::vector<Line>& lines) {
-    std::size_t begin = 0;
-    while (begin < text.size()) {
-        std::size_t end = text.find('\n', begin);
-        if (end == std::string::npos) end = text.size();
-        std::string rest = text.substr(begin, end - begin);
-        while (rest.size() > width) {
-            std::size_t at = rest.rfind(' ', width);
-            if (at == std::string::npos || at == 0) at = width;
-            lines.push_back({{rest.substr(0, at), Style::plain}});
-            rest = rest.substr(std::min(rest.size(), at + (rest[at] == ' ')));
-        }
-        lines.push_back({{rest, Style::plain}});
-        begin = end + 1;
-    }
-}
 
 void add_detail(const TopModel& model, const View& view, std::vector<Line>& lines) {
     const ThreadReport* thread = view.chosen ? model.find(view.chosen->first, view.chosen->second) : nullptr;

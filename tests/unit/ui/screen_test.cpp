@@ -95,8 +95,13 @@ TEST_CASE(
           "10 s ago: a change of affinity or cpuset moved all 3 threads of process 100 "
           "from node 0 to node 1");
     View view;
-    view.width = 120;
-    CHECK(plain(draw(model, view, model.rows())[2]) == model.last_incident());
+    view.width = 80;
+    const auto roomy = draw(model, view, model.rows());
+    CHECK(plain(roomy[2]) + " " + plain(roomy[3]) == model.last_incident());
+    view.height = 12;
+    const auto small = draw(model, view, model.rows());
+    CHECK(plain(small[2]).starts_with("10 s ago: a change of affinity"));
+    CHECK(plain(small[3]).starts_with("node 0"));
 }
 
 TEST_CASE("rows are sorted as asked, and filtered by name and id") {
