@@ -13,6 +13,7 @@ while [ $number -le "$1" ]; do
 	record $load /out/$number.ndt --budget 0
 	[ "$(programs)" -gt "$before" ] || { echo "/proc/kallsyms knows no BPF programs"; exit 1; }
 	sleep "$((number * 7 % 20 / 10)).$((number * 7 % 10))"
+	# shellcheck disable=SC2154 # of recording.sh
 	kill -KILL $recorder
 	wait $recorder 2>/dev/null
 	tries=0

@@ -61,7 +61,8 @@ std::string bash_words(const CLI::Option& option) {
     switch (values_of(option)) {
     case Values::words: return fmt::format("'{}'", words_of(option));
     case Values::processes: return "$(cd /proc && echo [0-9]*)";
-    case Values::names: return "$(cat /proc/[0-9]*/comm 2>/dev/null)";
+    // compgen expands its words, and a process may be called "$(reboot)".
+    case Values::names: return "$(cat /proc/[0-9]*/comm 2>/dev/null | grep -xE '[A-Za-z0-9_.:/+-]+')";
     case Values::files:
     case Values::others: break;
     }

@@ -115,7 +115,7 @@ Findings machine(const probe::Host& host, const Result<Topology>& topology) {
 
 // ---- of a process ----
 
-Finding size(Pid pid) {
+Finding family(Pid pid) {
     const std::size_t threads = probe::threads_of({}, pid).size();
     const std::size_t below = probe::descendants_of({}, {pid}).size();
     return {"process", State::works,
@@ -146,7 +146,7 @@ Finding where_it_may_run(const std::string& status, const Result<Topology>& topo
 Findings process(Pid pid, const Result<Topology>& topology) {
     const auto read = read_file(fmt::format("/proc/{}/status", raw(pid)));
     if (!read) return {{"process", State::off, fmt::format("process {} has ended", raw(pid)), ""}};
-    Findings findings = {size(pid)};
+    Findings findings = {family(pid)};
     const std::string label = probe::name_of_cgroup(probe::cgroup_of({}, pid)).label();
     if (!label.empty()) findings.push_back({"is in", State::works, label, ""});
     findings.push_back(where_it_may_run(*read, topology));

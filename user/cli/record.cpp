@@ -150,7 +150,9 @@ Result<int> record_to_file(const RecordOptions& options, LiveSource& live, const
     release_signals();
     if (!writer->can_be_read()) {
         if (!status) return status.error();
-        return exit_status(session);
+        if (options.file != kStdout)
+            say(fmt::format("No report: what goes to {} cannot be read again.", writer->path()));
+        return options.report->check ? kExitUnanswered : exit_status(session);
     }
     auto printed = print_report(writer->path(), *options.report);
     if (!status) return status.error();
