@@ -16,8 +16,6 @@ constexpr double kLeastLimit = 0.62; // of home: samples cannot tell shares with
 constexpr double kMostLimit = 0.72;
 constexpr double kTruthError = 0.08; // of the share that 64 pages tell, 1.5 standard deviations
 constexpr std::uint64_t kLateNs = 200 * kMs;
-// Between two looks at memory: while the memory of others is moved nobody looks.
-constexpr std::uint64_t kSeldomNs = 300 * kMs;
 // Of pages that await hint faults those that answer are the ones that had theirs, which moved them: beside
 // fewer than half the others may be elsewhere.
 constexpr int kHalfAnswers = 2;
@@ -65,15 +63,12 @@ int History::home_at(std::uint64_t time_ns, double limit, Meanwhile meanwhile, i
             if (meanwhile == Meanwhile::briefly) meanwhile = Meanwhile::before;
         }
     int home = node_of(worker_.worker.parts.front().cpu);
-    std::uint64_t looked_ns = 0;
     for (const MemorySample& sample : worker_.memory) {
         if (sample.time_ns > time_ns) {
-            const bool is_seldom = looked_ns > 0 && sample.time_ns - looked_ns > kSeldomNs;
-            if (meanwhile != Meanwhile::briefly || !is_seldom) break;
+            if (meanwhile != Meanwhile::briefly) break;
             time_ns = sample.time_ns; // it may have changed at any time since the look before
             meanwhile = Meanwhile::before;
         }
-        looked_ns = sample.time_ns;
         const int sum = sample.answered();
         if (sum < 2 || part * sum < known_pages_) continue;
         home = -1;

@@ -46,7 +46,8 @@ public:
 
     // What memory is taken for while it is being moved, which may take long: where it was, where it was found
     // after the order, or where the order sent it, whatever NUMA balancing made of that before the next look.
-    // briefly: where it was, and while nobody looked for long where it was found then.
+    // briefly: where it was, and between two looks, which may be long apart while another's memory is moved,
+    // where the later one found it.
     enum class Meanwhile { before, after, there, briefly };
 
     // The node with so much of the memory at a time; -1 for none. By looks that one page in `part` answers.
