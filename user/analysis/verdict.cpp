@@ -1,5 +1,7 @@
 #include "analysis/verdict.h"
 
+#include <algorithm>
+
 namespace numadrift {
 namespace {
 
@@ -17,6 +19,16 @@ std::uint64_t away_cpu_ns(const Locality& locality, Opening opening) {
 std::uint64_t cpu_in(const Locality& locality, Standing standing) {
     const auto found = locality.standing_cpu_ns.find(standing);
     return found == locality.standing_cpu_ns.end() ? 0 : found->second;
+}
+
+// At home again or, where its memory is on several nodes or not known by now, back on the node that was its
+// home last: that is not away.
+bool is_back(const Locality& locality) {
+    if (locality.last_standing == Standing::home) return true;
+    if (locality.last_standing == Standing::away || !locality.home) return false;
+    const auto ran = std::ranges::find_if(locality.spans.rbegin(), locality.spans.rend(),
+                                          [](const StandingSpan& span) { return span.ran_ns > 0; });
+    return ran != locality.spans.rend() && ran->node == *locality.home;
 }
 
 } // namespace
@@ -48,7 +60,7 @@ Verdict judge(const Locality& locality, const Topology& topology, const Threshol
     const std::uint64_t away_ns = away_cpu_ns(locality);
     const std::uint64_t moved_off_ns = away_cpu_ns(locality, Opening::cpu_move);
     const std::uint64_t moved_away_ns = away_cpu_ns(locality, Opening::page_move);
-    const Verdict moved_off = locality.last_standing == Standing::home ? Verdict::returned : Verdict::drifted;
+    const Verdict moved_off = is_back(locality) ? Verdict::returned : Verdict::drifted;
     if (is_noticeable(moved_off_ns) && moved_off_ns >= moved_away_ns) return moved_off;
     if (is_noticeable(moved_away_ns)) return Verdict::deserted;
     if (is_noticeable(moved_off_ns)) return moved_off;

@@ -144,6 +144,7 @@ std::string History::verdict(const std::vector<Piece>& pieces, double home_limit
     double spread_ns = 0;
     bool was_home = false;
     int last_node = -1;
+    int last_home = -1;
     enum { neither, moved_off, moved_away } opening = neither;
     bool is_away = false;
     for (const Piece& piece : pieces) {
@@ -151,6 +152,7 @@ std::string History::verdict(const std::vector<Piece>& pieces, double home_limit
         const bool has_moved = last_node >= 0 && piece.node != last_node;
         last_node = piece.node;
         was_home |= home == piece.node;
+        if (home >= 0) last_home = home;
         if (home == piece.node) home_ns += piece.ran_ns;
         else if (home < 0) spread_ns += piece.ran_ns;
         if (home < 0 || home == piece.node) {
@@ -162,8 +164,9 @@ std::string History::verdict(const std::vector<Piece>& pieces, double home_limit
         (opening == moved_off ? off_ns : opening == moved_away ? deserted_ns : never_ns) += piece.ran_ns;
     }
     const auto is_noticeable = [&](double ns) { return ns >= scale * 50e6 && ns >= scale * 0.05 * run_ns(); };
+    const int end_home = home_at(worker_.cpu.back().time_ns, home_limit, Meanwhile::before, part);
     const bool is_home =
-        home_at(worker_.cpu.back().time_ns, home_limit, Meanwhile::before, part) == last_node;
+        (end_home < 0 ? last_home : end_home) == last_node; // spread by then: back where it was
     const std::string moved = is_home ? "returned" : "drifted";
     if (is_noticeable(off_ns) && off_ns >= deserted_ns) return moved;
     if (is_noticeable(deserted_ns)) return "deserted";

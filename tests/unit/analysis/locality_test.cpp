@@ -90,6 +90,19 @@ TEST_CASE("a drifted thread whose memory only half followed is not home again") 
     CHECK(thread(report, 7).locality.away.at(0).end_ns == Story::ms(300));
 }
 
+TEST_CASE("a thread that is back on its node is not still away, though half of its memory had followed it") {
+    Story story;
+    story.seen(7, 0).at(1).touch(7, 100, 100, 0);
+    story.at(500).move(7, 0, 2, 490);
+    story.at(800).pages_move(100, 50, 0, 1);
+    story.at(900).move(7, 2, 0, 890);
+    const auto report = story.at(1500).runtime(7, 0, 1490).end().report();
+    const auto& found = thread(report, 7);
+    CHECK(found.locality.last_standing == Standing::spread);
+    CHECK(found.verdict == Verdict::returned);
+    CHECK(report.still_away == 0);
+}
+
 TEST_CASE("a page migration moves the weight with the pages") {
     const auto report = Story()
                             .seen(7, 0)
