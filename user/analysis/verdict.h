@@ -9,7 +9,7 @@ namespace numadrift {
 
 enum class Verdict {
     drifted,   // had a home, was moved off it, spent noticeable CPU time away, and is not home again
-    returned,  // drifted, and is home again (or its memory came after it)
+    returned,  // drifted, and is home again (or its memory came after it, or is spread and it is back)
     misplaced, // away as long, and nothing was seen to move: born elsewhere, or it turned to other memory
     deserted,  // its memory was moved away from it
     home,
