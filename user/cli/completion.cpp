@@ -51,7 +51,7 @@ std::string words_of(const CLI::Option& option) {
 
 Values values_of(const CLI::Option& option) {
     if (!words_of(option).empty()) return Values::words;
-    const std::string name = option.get_single_name();
+    const std::string& name = option.get_single_name();
     if (name == "pid") return Values::processes;
     if (name == "comm") return Values::names;
     return option.get_type_name().starts_with("TEXT") ? Values::files : Values::others;

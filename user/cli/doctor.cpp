@@ -11,6 +11,7 @@
 #include "util/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -188,15 +189,15 @@ std::string as_text(const probe::Host& host, const Findings& findings, bool work
     constexpr std::size_t kDetailColumn = 24;
     Lines out;
     out.line("{}, kernel {}", host.name, host.kernel);
-    for (const auto& [state, heading] :
-         {std::pair(State::works, "Works"), std::pair(State::limited, "Limited"),
-          std::pair(State::off, "Off")}) {
+    constexpr std::array<std::pair<State, const char*>, 3> kParts = {
+        {{State::works, "Works"}, {State::limited, "Limited"}, {State::off, "Off"}}};
+    for (const auto& part : kParts) {
         Findings alike;
         std::ranges::copy_if(findings, std::back_inserter(alike),
-                             [state](const Finding& finding) { return finding.state == state; });
+                             [&part](const Finding& finding) { return finding.state == part.first; });
         if (alike.empty()) continue;
         out.blank();
-        out.line("{}", heading);
+        out.line("{}", part.second);
         for (std::size_t i = 0; i < alike.size(); ++i) {
             const auto& [what, ignored, detail, to_do] = alike[i];
             out.wrapped(fmt::format("  {:<21} {}", what, detail), kDetailColumn);
