@@ -147,8 +147,8 @@ TEST_CASE("each life is a thread of the report, with the CPU time it had on each
         for (const ThreadReport& thread : report.threads)
             ++told[{raw(thread.tid), std::llround(static_cast<double>(thread.locality.total_cpu_ns) / 1e3)}];
         for (const Life& life : world.lives) --told[{life.tid, std::llround(life.ran_ms * 1e3)}];
-        for (const auto& [who, count] : told)
-            CHECK_MESSAGE(count == 0, "thread ", who.first, ", ", who.second, " us");
+        for (const auto& one : told)
+            CHECK_MESSAGE(one.second == 0, "thread ", one.first.first, ", ", one.first.second, " us");
         std::map<int, double> on_node_ms;
         for (const Life& life : world.lives)
             for (const auto& [node, ms] : life.on_node_ms) on_node_ms[node] += ms;
