@@ -11,7 +11,8 @@ before=$(programs)
 number=1
 while [ $number -le "$1" ]; do
 	record $load /out/$number.ndt --budget 0
-	[ "$(programs)" -gt "$before" ] || { echo "/proc/kallsyms knows no BPF programs"; exit 1; }
+	# To read all symbols takes an emulator a second or two.
+	[ $number -gt 1 ] || [ "$(programs)" -gt "$before" ] || { echo "/proc/kallsyms knows no BPF programs"; exit 1; }
 	sleep "$((number * 7 % 20 / 10)).$((number * 7 % 10))"
 	# shellcheck disable=SC2154 # of recording.sh
 	kill -KILL $recorder
