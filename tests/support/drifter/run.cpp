@@ -384,8 +384,10 @@ Truth run_scenario(const Scenario& scenario, const Machine& machine, bool stays)
         truth.workers.push_back(worker->truth);
     }
     wait_until_alone();
-    if (!uses([](const Worker& worker) { return worker.request_ms > 0 && !worker.forks; }))
-        truth.unlooked_cpu_ns = others_cpu_ns() - others_at_go_ns - looked_cpu_ns(truth);
+    if (!uses([](const Worker& worker) { return worker.request_ms > 0 && !worker.forks; })) {
+        const std::uint64_t all_ns = others_cpu_ns() - others_at_go_ns;
+        truth.unlooked_cpu_ns = all_ns - std::min(all_ns, looked_cpu_ns(truth));
+    }
     return truth;
 }
 
