@@ -131,13 +131,6 @@ private:
                static_cast<double>(truth_.unlooked_cpu_ns);
     }
 
-    // Hundreds that end together wait for each other, and an emulated CPU is charged for that: seconds, where
-    // it was last, after its last look.
-    bool may_have_run_on(int node) const {
-        constexpr std::size_t kCrowd = 100;
-        return truth_.workers.size() >= kCrowd && history_.node_of(worker_.cpu.back().cpu) == node;
-    }
-
     void check_cpu(const nlohmann::json& thread) {
         std::map<int, double> truth_ns;
         double on_either_ns = 0; // between two looks with a move in between, seen or in the kernel's log
@@ -153,7 +146,6 @@ private:
         if (history_.stayed_unseen()) return check_cpu_sum(thread, all_ns);
         for (int node = 0; node < truth_.nodes; ++node) {
             const double said = thread.at("cpu_ns").value(std::to_string(node), 0.0);
-            if (said > truth_ns[node] && may_have_run_on(node)) continue;
             if (std::abs(said - truth_ns[node]) > 0.01 * all_ns + unlooked_ns() + on_either_ns)
                 complain("CPU time on node " + std::to_string(node) + ": " + std::to_string(said / 1e6) +
                          " ms, truth " + std::to_string(truth_ns[node] / 1e6) + " ms");
